@@ -77,8 +77,7 @@ typedef enum p2p_effect_type {
     P2P_EFFECT_SEND,    /* the socket has bytes or datagrams to draw */
     P2P_EFFECT_ACCEPT,  /* resume (on) or pause (!on) accepting on a listener */
     P2P_EFFECT_READ,    /* resume (on) or pause (!on) reading from a stream socket */
-    P2P_EFFECT_RESOLVE, /* name → addresses of family (4, 6, or 0 for both), answered by RESOLVED */
-    P2P_EFFECT_CANCEL   /* the answer to `request` is no longer wanted; none need come */
+    P2P_EFFECT_RESOLVE /* name → addresses of family (4, 6, or 0 for both), answered by RESOLVED */
 } p2p_effect_type;
 
 typedef struct p2p_effect {

@@ -34,7 +34,7 @@ typedef struct p2p_conn_ops {
     void (*close)(p2p_conn *conn, uint32_t code);
     /* Ends at once: what must be told is told in one packet or not at all. Calls nothing back. */
     void (*abort)(p2p_conn *conn, uint32_t code);
-    /* Frees the connection and what carries it; all streams are gone already. */
+    /* Frees the connection (p2p_conn_deinit and its memory); all streams are gone already. */
     void (*free)(p2p_conn *conn);
     p2p_time (*rtt)(const p2p_conn *conn); /* 0: not known. May be NULL */
 } p2p_conn_ops;
@@ -46,9 +46,19 @@ typedef struct p2p_conn_events {
     void (*ended)(p2p_conn *conn, const p2p_reason *reason);
     /* Protocol lookup for an inbound stream: the protocol and its self, or NULL. */
     const p2p_protocol *(*find_protocol)(p2p_conn *conn, p2p_bytes id, void **self);
-    /* The number of streams changed from or to zero. */
-    void (*busy)(p2p_conn *conn, bool busy);
 } p2p_conn_events;
+
+/*
+ * What carries a connection whose muxer does not own its wire (yamux on TCP): embedded in the
+ * transport's object and set by it. A muxer that is its own carrier (QUIC) leaves p2p_conn.carrier
+ * NULL.
+ */
+typedef struct p2p_carrier {
+    /* The connection ended: close the socket; with abort, at once. */
+    void (*ended)(struct p2p_carrier *carrier, bool abort);
+    /* Frees the carrier, after the connection was freed. */
+    void (*free)(struct p2p_carrier *carrier);
+} p2p_carrier;
 
 typedef enum p2p_conn_state { P2P_CONN_OPEN, P2P_CONN_CLOSING, P2P_CONN_ENDED } p2p_conn_state;
 
@@ -57,6 +67,7 @@ struct p2p_conn {
     const p2p_conn_events *events; /* set when the swarm takes the connection */
     p2p_env *env;
     void *swarm;
+    p2p_carrier *carrier;
     p2p_dead dead;
     p2p_list node;    /* in the swarm's list */
     p2p_list streams; /* p2p_stream.node */
@@ -70,7 +81,7 @@ struct p2p_conn {
     const char *transport, *security, *muxer;
     p2p_time started, opened;
     uint64_t bytes_in, bytes_out;
-    p2p_timer idle;
+    p2p_timer timer; /* idle time-out; while closing, when patience ends */
     void *user;
 };
 
@@ -90,5 +101,13 @@ P2P_NODISCARD p2p_err p2p_conn_authenticated(
  */
 void p2p_conn_ended(
     p2p_conn *conn, p2p_err err, bool by_peer, uint32_t remote_code, const char *text);
+
+/* For streams: may one more be opened (LIMIT, STATE)? One came; one is gone. */
+P2P_NODISCARD p2p_err p2p_conn_admit_stream(const p2p_conn *conn, bool outbound);
+void p2p_conn_stream_came(p2p_conn *conn, bool outbound);
+void p2p_conn_stream_gone(p2p_conn *conn, bool outbound);
+
+/* Frees the connection and its carrier at the end of the turn. */
+void p2p_conn_bury(p2p_conn *conn);
 
 #endif

@@ -35,14 +35,23 @@ typedef struct p2p_sock_ops {
 
 struct p2p_sock {
     const p2p_sock_ops *ops;
-    p2p_socket id;    /* 0: not in the table */
-    p2p_list effects; /* in io->pending */
-    uint32_t wanted;  /* effects not yet given to the driver, a bit for each p2p_effect_type */
-    p2p_sockaddr local, remote; /* of the request; afterwards of the socket */
-    bool on;                    /* ACCEPT, READ */
-    bool blocked;               /* the driver's socket is full; WRITABLE will tell */
-    bool connect_bound;         /* CONNECT from `local` */
+    struct p2p_slot *slot; /* its place in the table; NULL: none */
 };
+
+/*
+ * The table's entry of a socket. It outlives the p2p_sock until the driver has been told to close,
+ * so that closing needs no memory.
+ */
+typedef struct p2p_slot {
+    p2p_list node; /* in io->pending */
+    p2p_socket id;
+    p2p_sock *sock;  /* NULL: only its CLOSE effect is left */
+    uint32_t wanted; /* effects not yet given to the driver, a bit for each p2p_effect_type */
+    p2p_sockaddr local, remote;
+    bool told;  /* the driver knows the socket */
+    bool on;    /* ACCEPT, READ */
+    bool abort; /* CLOSE */
+} p2p_slot;
 
 /* A request for names (RESOLVE). Embedded in its owner. */
 typedef struct p2p_resolve {
@@ -53,14 +62,17 @@ typedef struct p2p_resolve {
     char name[256];
 } p2p_resolve;
 
+enum { P2P_IO_REFUSED_MAX = 16 };
+
 typedef struct p2p_io {
     p2p_env *env;
-    p2p_map socks;    /* id → p2p_sock */
-    p2p_map resolves; /* request → p2p_resolve */
-    p2p_list pending; /* sockets with wanted effects */
-    p2p_list asking;  /* resolves not yet given to the driver */
-    p2p_list orphans; /* closed sockets whose CLOSE effect is still to be given: owned here */
-    p2p_socket next_socket;
+    p2p_map slots;                          /* id → p2p_slot */
+    p2p_map resolves;                       /* request → p2p_resolve */
+    p2p_list pending;                       /* slots with wanted effects */
+    p2p_list asking;                        /* resolves not yet given to the driver */
+    p2p_socket refused[P2P_IO_REFUSED_MAX]; /* accepted sockets that nobody took, to be closed */
+    size_t refused_count;
+    uint64_t next_socket;
     uint64_t next_request;
     void (*interfaces)(
         p2p_env *env, const p2p_sockaddr *addrs, size_t count); /* INTERFACES input */
@@ -95,8 +107,17 @@ void p2p_io_close(p2p_io *io, p2p_sock *sock, bool abort);
 P2P_NODISCARD p2p_err p2p_io_resolve(p2p_io *io, p2p_resolve *resolve);
 void p2p_io_cancel_resolve(p2p_io *io, p2p_resolve *resolve);
 
+static inline const p2p_sockaddr *p2p_sock_local(const p2p_sock *sock) {
+    return &sock->slot->local;
+}
+
+static inline const p2p_sockaddr *p2p_sock_remote(const p2p_sock *sock) {
+    return &sock->slot->remote;
+}
+
 /* For the host only. */
 void p2p_io_input(p2p_io *io, const p2p_input *input);
 bool p2p_io_next_effect(p2p_io *io, p2p_effect *effect);
+p2p_sock *p2p_io_find(const p2p_io *io, p2p_socket socket);
 
 #endif

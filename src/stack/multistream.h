@@ -34,9 +34,8 @@ void p2p_multistream_init_initiator(
 void p2p_multistream_init_responder(p2p_multistream *ms, const p2p_mem *mem);
 void p2p_multistream_deinit(p2p_multistream *ms);
 
-/* What this side says first: header, and the first proposal. Fits p2p_multistream_first_len bytes.
- */
-void p2p_multistream_first(const p2p_multistream *ms, p2p_buf *out, p2p_err *err);
+/* Appends what this side says first: the header, and the initiator's first proposal. */
+P2P_NODISCARD p2p_err p2p_multistream_first(const p2p_multistream *ms, p2p_buf *out);
 
 /*
  * Reads from bytes; *used says how many. Appends answers and further proposals to `out`. P2P_OK

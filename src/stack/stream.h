@@ -46,9 +46,14 @@ size_t p2p_stream_tx_copy(p2p_stream *stream, size_t offset, uint8_t *dst, size_
 void p2p_stream_tx_consume(p2p_stream *stream, size_t len);
 /* The application ended this direction: after the last byte of the queue comes the end. */
 bool p2p_stream_tx_ends(const p2p_stream *stream);
-/* The end was sent (and, where the muxer waits for that, acknowledged): nothing more goes out. */
+/*
+ * The end or the reset was sent (and, where the muxer waits for that, acknowledged): nothing more
+ * goes out and the queue is not looked at again. A stream lives until this was called, or its
+ * connection ended, or the peer reset it.
+ */
 void p2p_stream_tx_done(p2p_stream *stream);
-/* This side reset the stream: tell the peer the code, then forget it. */
+/* This side reset the stream: tell the peer the code when there is room to, then call
+ * p2p_stream_tx_done. */
 bool p2p_stream_reset_wanted(const p2p_stream *stream, uint32_t *code);
 
 /* The muxer's own part, stream_size bytes. */
