@@ -38,7 +38,7 @@ void p2p_yamux_end(
 }
 
 void p2p_yamux_fail(p2p_yamux_session *y, p2p_err err, uint32_t code, const char *why) {
-    if (y->failed != P2P_OK || y->over)
+    if (y->failed != P2P_OK || y->peer_gone || y->over)
         return;
     y->failed = err;
     y->why = why;
@@ -158,11 +158,17 @@ static p2p_time round_trip(const p2p_conn *conn) {
     return of_conn(conn)->rtt;
 }
 
+static void end_as_told(p2p_yamux_session *y) {
+    p2p_yamux_end(y, P2P_ERR_RESET, true, y->peer_code, "the peer ended the connection");
+}
+
 /* The end of what the peer sends. After its GoAway that is good order; inside a frame it is not. */
 static p2p_err end_of_input(p2p_layer *layer) {
     p2p_yamux_session *y = p2p_yamux_of_layer(layer);
     if (y->failed != P2P_OK)
         p2p_yamux_end(y, y->failed, false, 0, y->why);
+    else if (y->peer_gone)
+        end_as_told(y);
     else if (y->head_len > 0 || y->body_left > 0)
         p2p_yamux_end(y, P2P_ERR_RESET, true, 0, "the connection broke off inside a yamux frame");
     else
@@ -180,6 +186,10 @@ static void keep_alive(p2p_timer *timer, p2p_time now) {
     p2p_env *env = y->conn.env;
     if (y->failed != P2P_OK) {
         p2p_yamux_end(y, y->failed, false, 0, y->why);
+        return;
+    }
+    if (y->peer_gone) {
+        end_as_told(y);
         return;
     }
     y->silent = y->heard ? 0 : y->silent + 1;

@@ -61,6 +61,7 @@ typedef struct p2p_yamux_session {
     uint32_t next_id; /* of the next stream opened here; 0: used up */
     uint32_t unacked; /* streams with that flag */
     uint32_t goaway_code;
+    uint32_t peer_code; /* of its GoAway */
     uint32_t ping_value;
     p2p_time ping_sent;
     p2p_time rtt;        /* smoothed; 0: not known */
@@ -72,6 +73,7 @@ typedef struct p2p_yamux_session {
     bool goaway_due : 1; /* to be sent when nothing else is */
     bool closing : 1;    /* p2p_conn_close was called */
     bool peer_going : 1; /* GoAway(0) received: it wants no more streams */
+    bool peer_gone : 1;  /* GoAway with an error received: the timer ends the session */
     bool over : 1;       /* p2p_conn_ended was called, or the session was aborted */
     p2p_err failed;      /* the session ends with this as soon as GoAway was drawn */
     const char *why;     /* a sentence about it */

@@ -149,13 +149,17 @@ static void on_ping(p2p_yamux_session *y, const p2p_yamux_frame *frame) {
     y->rtt = y->rtt == 0 ? sample : y->rtt - y->rtt / 8 + sample / 8;
 }
 
+/*
+ * An error ends the session, but not in this call: what arrived before it is still to be read by
+ * the application. GoAway(0) says that no new streams begin; those there are go on.
+ */
 static void on_goaway(p2p_yamux_session *y, const p2p_yamux_frame *frame) {
-    if (frame->length != P2P_YAMUX_NORMAL) {
-        p2p_yamux_end(y, P2P_ERR_RESET, true, frame->length, NULL);
-        return;
-    }
-    /* Its streams may go on, but no new ones begin. */
     y->peer_going = true;
+    y->peer_code = frame->length;
+    if (frame->length != P2P_YAMUX_NORMAL) {
+        y->peer_gone = true;
+        p2p_timer_set(&y->conn.env->timers, &y->timer, y->conn.env->now);
+    }
     p2p_wire_wake(y->layer.wire);
 }
 
@@ -208,7 +212,7 @@ p2p_err p2p_yamux_feed(p2p_layer *layer, uint8_t *data, size_t len) {
     p2p_yamux_session *y = p2p_yamux_of_layer(layer);
     y->heard = true;
     for (size_t at = 0; at < len;) {
-        if (y->failed != P2P_OK || y->over)
+        if (y->failed != P2P_OK || y->peer_gone || y->over)
             return P2P_OK;
         at += y->body_left > 0 ? take_body(y, data + at, len - at)
                                : take_header(y, data + at, len - at);

@@ -221,7 +221,7 @@ p2p_err p2p_yamux_draw(p2p_layer *layer, uint8_t *dst, size_t cap, size_t *len) 
     p2p_yamux_session *y = p2p_yamux_of_layer(layer);
     sink out = {dst, cap, 0};
     *len = 0;
-    if (y->over)
+    if (y->over || y->peer_gone)
         return P2P_OK;
     if (y->failed == P2P_OK) {
         put_owed(y, &out);
