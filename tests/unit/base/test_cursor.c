@@ -36,6 +36,7 @@ static void an_error_sticks(void **state) {
     check(p2p_cursor_take(&c, UINT64_MAX).len == 0);
     check_err(P2P_ERR_MALFORMED, p2p_cursor_end(&c));
     c = p2p_cursor_of((p2p_bytes){0});
+    check(p2p_cursor_take(&c, 0).len == 0 && p2p_cursor_rest(&c).len == 0);
     check_ok(p2p_cursor_end(&c));
 }
 
@@ -160,6 +161,7 @@ static void a_writer_never_passes_its_end(void **state) {
             check_bytes(p2p_writer_view(&w), "0102030405060708090a0b0c0d0e0f1011");
     }
     p2p_writer measure = {0};
+    p2p_writer_bytes(&measure, (p2p_bytes){0});
     write_all(&measure);
     check(measure.len == 17 && p2p_writer_view(&measure).len == 0);
 }
