@@ -138,7 +138,7 @@ static p2p_err parse_header(p2p_http_reader *r, p2p_bytes line) {
     return P2P_OK;
 }
 
-/* Every line ends in CR LF: accept() saw to that. */
+/* Every line ends in CR LF: admit() saw to that. */
 static bool next_line(p2p_bytes *rest, p2p_bytes *line) {
     if (!cut(rest, '\n', line))
         return false;
@@ -166,7 +166,7 @@ static p2p_err parse(p2p_http_reader *r) {
 }
 
 /* Counts line ends in a row and refuses what may stand nowhere in a head. */
-static bool accept(p2p_http_reader *r, uint8_t c) {
+static bool admit(p2p_http_reader *r, uint8_t c) {
     if (c == 0 || (c == '\n') != (r->last == '\r'))
         return false;
     r->last = c;
@@ -183,7 +183,7 @@ p2p_err p2p_http_reader_feed(p2p_http_reader *r, p2p_bytes in, size_t *used) {
         return P2P_ERR_STATE;
     size_t n = 0;
     while (n < in.len && r->newline < 2)
-        if (!accept(r, in.ptr[n++]))
+        if (!admit(r, in.ptr[n++]))
             return refuse(r, P2P_ERR_MALFORMED, 400);
     p2p_err err = p2p_buf_append(&r->buf, p2p_bytes_of(in.ptr, n));
     if (err != P2P_OK)
@@ -238,7 +238,7 @@ p2p_err p2p_http_body_len(const p2p_http_head *head, uint64_t max, uint64_t *len
     *len = 0;
     if (p2p_http_find(head, "transfer-encoding", NULL) > 0)
         return P2P_ERR_UNSUPPORTED;
-    p2p_bytes text;
+    p2p_bytes text = {0};
     size_t found = p2p_http_find(head, "content-length", &text);
     if (found == 0)
         return P2P_OK;
