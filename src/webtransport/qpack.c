@@ -16,6 +16,7 @@
 struct p2p_qpack {
     const p2p_mem *mem;
     nghttp3_mem blocks;
+    bool starved; /* an allocation failed: nghttp3 may call that bad input */
     nghttp3_qpack_encoder *encoder;
     nghttp3_qpack_decoder *decoder;
 };
@@ -29,21 +30,30 @@ typedef union block_head {
     max_align_t align;
 } block_head;
 
+/* p2p_mem_resize for blocks with a head; size is the caller's. */
+static void *resize(p2p_qpack *q, block_head *head, size_t size) {
+    block_head *moved = NULL;
+    size_t old = head == NULL ? 0 : head->size + sizeof *head;
+    if (size <= SIZE_MAX - sizeof *head)
+        moved = p2p_mem_resize(q->mem, head, old, size + sizeof *head);
+    if (moved == NULL) {
+        q->starved = true;
+        return NULL;
+    }
+    moved->size = size;
+    return moved + 1;
+}
+
 static void *block_malloc(size_t size, void *user_data) {
-    if (size > SIZE_MAX - sizeof(block_head))
-        return NULL;
-    block_head *head = p2p_mem_resize(user_data, NULL, 0, size + sizeof *head);
-    if (head == NULL)
-        return NULL;
-    head->size = size;
-    return head + 1;
+    return resize(user_data, NULL, size);
 }
 
 static void block_free(void *ptr, void *user_data) {
+    const p2p_qpack *q = user_data;
     if (ptr == NULL)
         return;
     block_head *head = (block_head *)ptr - 1;
-    p2p_mem_free(user_data, head, head->size + sizeof *head);
+    p2p_mem_free(q->mem, head, head->size + sizeof *head);
 }
 
 static void *block_calloc(size_t count, size_t size, void *user_data) {
@@ -56,20 +66,7 @@ static void *block_calloc(size_t count, size_t size, void *user_data) {
 }
 
 static void *block_realloc(void *ptr, size_t size, void *user_data) {
-    if (ptr == NULL)
-        return block_malloc(size, user_data);
-    if (size == 0) {
-        block_free(ptr, user_data);
-        return NULL;
-    }
-    if (size > SIZE_MAX - sizeof(block_head))
-        return NULL;
-    block_head *head = (block_head *)ptr - 1;
-    head = p2p_mem_resize(user_data, head, head->size + sizeof *head, size + sizeof *head);
-    if (head == NULL)
-        return NULL;
-    head->size = size;
-    return head + 1;
+    return resize(user_data, ptr == NULL ? NULL : (block_head *)ptr - 1, size);
 }
 
 p2p_err p2p_qpack_new(p2p_qpack **out, const p2p_mem *mem) {
@@ -78,9 +75,7 @@ p2p_err p2p_qpack_new(p2p_qpack **out, const p2p_mem *mem) {
     if (q == NULL)
         return P2P_ERR_NO_MEMORY;
     q->mem = mem;
-    /* nghttp3 hands the context back as void *; mem is only read through it. */
-    q->blocks = (nghttp3_mem){
-        (void *)(uintptr_t)mem, block_malloc, block_free, block_calloc, block_realloc};
+    q->blocks = (nghttp3_mem){q, block_malloc, block_free, block_calloc, block_realloc};
     if (nghttp3_qpack_encoder_new(&q->encoder, 0, &q->blocks) != 0 ||
         nghttp3_qpack_decoder_new(&q->decoder, 0, 0, &q->blocks) != 0) {
         p2p_qpack_free(q);
@@ -101,10 +96,6 @@ void p2p_qpack_free(p2p_qpack *q) {
 /* --- encoding
  * ---------------------------------------------------------------------------------------------
  */
-
-static p2p_err err_of(int lib_error) {
-    return lib_error == NGHTTP3_ERR_NOMEM ? P2P_ERR_NO_MEMORY : P2P_ERR_INTERNAL;
-}
 
 static void put_buf(p2p_writer *w, const nghttp3_buf *buf) {
     p2p_writer_bytes(w, p2p_bytes_of(buf->pos, nghttp3_buf_len(buf)));
@@ -132,7 +123,9 @@ p2p_err p2p_qpack_encode(p2p_qpack *q, p2p_writer *w, const p2p_field *fields, s
     nghttp3_buf_free(&prefix, &q->blocks);
     nghttp3_buf_free(&section, &q->blocks);
     nghttp3_buf_free(&table, &q->blocks);
-    return rv == 0 ? p2p_writer_end(w) : err_of(rv);
+    if (rv != 0)
+        return q->starved ? P2P_ERR_NO_MEMORY : P2P_ERR_INTERNAL;
+    return p2p_writer_end(w);
 }
 
 /* --- decoding
@@ -175,15 +168,15 @@ static p2p_err keep(p2p_fields *fields, p2p_bytes name, p2p_bytes value, p2p_h3_
 }
 
 static void set_pointers(p2p_fields *fields) {
+    if (p2p_buf_len(&fields->text) == 0)
+        return; /* no fields, or empty ones only */
     const uint8_t *at = p2p_buf_view(&fields->text).ptr;
     for (size_t i = 0; i < fields->count; i++) {
         p2p_field *field = &fields->list[i];
         field->name.ptr = at;
-        if (field->name.len > 0)
-            at += field->name.len;
+        at += field->name.len;
         field->value.ptr = at;
-        if (field->value.len > 0)
-            at += field->value.len;
+        at += field->value.len;
     }
 }
 
@@ -194,7 +187,7 @@ static p2p_err read_fields(p2p_qpack *q, nghttp3_qpack_stream_context *section, 
         uint8_t flags = 0;
         nghttp3_ssize n =
             nghttp3_qpack_decoder_read_request(q->decoder, section, &nv, &flags, in.ptr, in.len, 1);
-        if (n == NGHTTP3_ERR_NOMEM)
+        if (n < 0 && q->starved)
             return fail(P2P_ERR_NO_MEMORY, P2P_H3_INTERNAL_ERROR, error);
         if (n == NGHTTP3_ERR_QPACK_HEADER_TOO_LARGE)
             return fail(P2P_ERR_VIOLATION, P2P_H3_MESSAGE_ERROR, error);
@@ -236,7 +229,7 @@ p2p_err p2p_qpack_feed_encoder_stream(p2p_qpack *q, p2p_bytes in, p2p_h3_error *
     if (in.len == 0)
         return P2P_OK;
     nghttp3_ssize n = nghttp3_qpack_decoder_read_encoder(q->decoder, in.ptr, in.len);
-    if (n == NGHTTP3_ERR_NOMEM)
+    if (n < 0 && q->starved)
         return fail(P2P_ERR_NO_MEMORY, P2P_H3_INTERNAL_ERROR, error);
     return n < 0 ? fail(P2P_ERR_VIOLATION, P2P_QPACK_ENCODER_STREAM_ERROR, error) : P2P_OK;
 }
@@ -245,7 +238,7 @@ p2p_err p2p_qpack_feed_decoder_stream(p2p_qpack *q, p2p_bytes in, p2p_h3_error *
     if (in.len == 0)
         return P2P_OK;
     nghttp3_ssize n = nghttp3_qpack_encoder_read_decoder(q->encoder, in.ptr, in.len);
-    if (n == NGHTTP3_ERR_NOMEM)
+    if (n < 0 && q->starved)
         return fail(P2P_ERR_NO_MEMORY, P2P_H3_INTERNAL_ERROR, error);
     return n < 0 ? fail(P2P_ERR_VIOLATION, P2P_QPACK_DECODER_STREAM_ERROR, error) : P2P_OK;
 }

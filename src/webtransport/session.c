@@ -96,13 +96,15 @@ static bool store_pseudo(p2p_h3_request *r, const p2p_field *field, unsigned *se
 
 /* Sections 4.3.1 and 4.4, RFC 8441 section 4: which pseudo-headers make a request. */
 static bool is_complete(const p2p_h3_request *r, unsigned seen) {
+    unsigned needed = METHOD | SCHEME | PATH;
     if (is(r->method, "CONNECT")) {
         if ((seen & PROTOCOL) == 0)
             return seen == (METHOD | AUTHORITY);
-        return seen == (METHOD | SCHEME | AUTHORITY | PATH | PROTOCOL);
+        needed |= PROTOCOL;
+    } else if ((seen & PROTOCOL) != 0) {
+        return false;
     }
-    unsigned needed = METHOD | SCHEME | PATH;
-    return (seen & needed) == needed && (seen & PROTOCOL) == 0 && r->authority.len > 0;
+    return (seen & needed) == needed && r->authority.len > 0;
 }
 
 p2p_err p2p_h3_request_read(p2p_h3_request *request, const p2p_fields *fields) {
