@@ -18,12 +18,7 @@ bool p2p_peer_id_equal(const p2p_peer_id *a, const p2p_peer_id *b) {
 p2p_err p2p_peer_id_decode(p2p_peer_id *id, p2p_bytes multihash) {
     p2p_multihash hash;
     id->len = 0;
-    if (p2p_multihash_decode(&hash, multihash) != P2P_OK)
-        return P2P_ERR_MALFORMED;
-    bool hashed = hash.code == P2P_HASH_SHA256 && hash.digest.len == SHA256_LEN;
-    bool inlined =
-        hash.code == P2P_HASH_IDENTITY && hash.digest.len > 0 && hash.digest.len <= INLINE_MAX;
-    if (!hashed && !inlined)
+    if (p2p_multihash_decode(&hash, multihash) != P2P_OK || !p2p_multihash_names_peer(&hash))
         return P2P_ERR_MALFORMED;
     memcpy(id->bytes, multihash.ptr, multihash.len);
     id->len = (uint8_t)multihash.len;

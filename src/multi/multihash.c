@@ -5,12 +5,14 @@
 
 #include "base/bytes.h"
 
+enum { SHA256_LEN = 32, INLINE_KEY_MAX = 42 };
+
 static size_t longest_digest(uint64_t code) {
     switch (code) {
     case P2P_HASH_SHA1:
         return 20;
     case P2P_HASH_SHA256:
-        return 32;
+        return SHA256_LEN;
     case P2P_HASH_SHA512:
         return 64;
     default:
@@ -25,6 +27,13 @@ p2p_err p2p_multihash_decode(p2p_multihash *hash, p2p_bytes bytes) {
     if (bytes.len > P2P_MULTIHASH_MAX || hash->digest.len > longest_digest(hash->code))
         p2p_cursor_fail(&c);
     return p2p_cursor_end(&c);
+}
+
+bool p2p_multihash_names_peer(const p2p_multihash *hash) {
+    if (hash->code == P2P_HASH_SHA256)
+        return hash->digest.len == SHA256_LEN;
+    return hash->code == P2P_HASH_IDENTITY && hash->digest.len > 0 &&
+           hash->digest.len <= INLINE_KEY_MAX;
 }
 
 void p2p_multihash_encode(p2p_writer *w, uint64_t code, p2p_bytes digest) {

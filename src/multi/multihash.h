@@ -24,6 +24,9 @@ typedef struct p2p_multihash {
 /* One multihash that fills `bytes`. MALFORMED also when a known digest is longer than its function
  * makes it; shorter is allowed by the spec. */
 P2P_NODISCARD p2p_err p2p_multihash_decode(p2p_multihash *hash, p2p_bytes bytes);
+/* Whether it is one that peer ids are made of: a whole SHA-256 digest, or up to 42 bytes as they
+ * are (peer-ids spec #peer-ids). */
+bool p2p_multihash_names_peer(const p2p_multihash *hash);
 void p2p_multihash_encode(p2p_writer *w, uint64_t code, p2p_bytes digest);
 
 #endif

@@ -22,9 +22,11 @@ static bool is_plain(p2p_bytes text, bool slashes) {
     return text.len > 0;
 }
 
-static bool is_multihash(p2p_bytes value) {
+static bool is_multihash(p2p_bytes value, bool of_peer) {
     p2p_multihash hash;
-    return p2p_multihash_decode(&hash, value) == P2P_OK;
+    if (p2p_multihash_decode(&hash, value) != P2P_OK)
+        return false;
+    return !of_peer || p2p_multihash_names_peer(&hash);
 }
 
 bool p2p_value_valid(const p2p_proto *proto, p2p_bytes value) {
@@ -36,8 +38,9 @@ bool p2p_value_valid(const p2p_proto *proto, p2p_bytes value) {
     case P2P_FORM_PERCENT:
         return value.len > 0;
     case P2P_FORM_PEER:
+        return is_multihash(value, true);
     case P2P_FORM_HASH:
-        return is_multihash(value);
+        return is_multihash(value, false);
     default:
         return value.len == (size_t)p2p_proto_value_len(proto);
     }

@@ -286,6 +286,9 @@ static p2p_err begin(noise_setup *setup, const p2p_noise_options *options) {
         err = p2p_noise_keypair_generate(&e, env->random);
     if (err != P2P_OK)
         return err;
+    /* A signer that takes its time should begin now; an error is met again when it matters. */
+    p2p_bytes signature;
+    (void)!p2p_noise_keys_signature(setup->keys, &signature, NULL);
     p2p_noise_handshake_init(&setup->hs, setup->params.initiator, options->prologue,
         p2p_noise_keys_pair(setup->keys), &e);
     p2p_wipe(&e, sizeof e);

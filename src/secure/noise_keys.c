@@ -12,31 +12,22 @@ struct p2p_noise_keys {
     p2p_env_part part;
     p2p_env *env;
     p2p_noise_keypair pair;
-    p2p_sign_job job;
     keys_state state;
-    p2p_err err; /* of the latest attempt to sign */
+    p2p_sign_job *pending; /* while SIGNING */
     p2p_list waiting;
-    size_t signature_len;
-    uint8_t signature[P2P_SIGNATURE_MAX];
+    p2p_signature signature;
 };
 
 static void free_keys(p2p_env_part *part) {
     p2p_noise_keys *keys = P2P_CONTAINER(part, p2p_noise_keys, part);
     const p2p_mem *mem = keys->env->mem;
+    if (keys->state == SIGNING)
+        p2p_sign_cancel(keys->pending);
     p2p_wipe(&keys->pair, sizeof keys->pair);
     p2p_mem_free(mem, keys, sizeof *keys);
 }
 
-static void signature_made(p2p_sign_job *job, p2p_err err, p2p_bytes signature) {
-    p2p_noise_keys *keys = P2P_CONTAINER(job, p2p_noise_keys, job);
-    if (err == P2P_OK && (signature.len == 0 || signature.len > sizeof keys->signature))
-        err = P2P_ERR_INVALID;
-    keys->state = err == P2P_OK ? SIGNED : UNSIGNED;
-    keys->err = err;
-    if (err == P2P_OK) {
-        memcpy(keys->signature, signature.ptr, signature.len);
-        keys->signature_len = signature.len;
-    }
+static void wake_waiting(p2p_noise_keys *keys, p2p_err err) {
     /* A waiter that asks again during this loop must not be called by it. */
     p2p_list due;
     p2p_list_init(&due);
@@ -48,12 +39,25 @@ static void signature_made(p2p_sign_job *job, p2p_err err, p2p_bytes signature) 
     }
 }
 
-static void ask_signer(p2p_noise_keys *keys) {
+static void signature_made(void *ctx, p2p_err err, p2p_bytes signature) {
+    p2p_noise_keys *keys = ctx;
+    if (err == P2P_OK && signature.len > sizeof keys->signature.bytes)
+        err = P2P_ERR_INVALID;
+    keys->state = err == P2P_OK ? SIGNED : UNSIGNED;
+    if (err == P2P_OK) {
+        p2p_copy(keys->signature.bytes, signature.ptr, signature.len);
+        keys->signature.len = (uint16_t)signature.len;
+    }
+    wake_waiting(keys, err);
+}
+
+static p2p_err ask_signer(p2p_noise_keys *keys) {
     uint8_t statement[P2P_NOISE_STATEMENT_LEN];
     p2p_noise_statement(statement, keys->pair.public_key);
-    keys->state = SIGNING;
-    keys->job = (p2p_sign_job){.done = signature_made};
-    p2p_identity_sign(keys->env->identity, p2p_bytes_of(statement, sizeof statement), &keys->job);
+    p2p_err err = p2p_identity_sign(keys->env->identity, &keys->signature, &keys->pending,
+        p2p_bytes_of(statement, sizeof statement), signature_made, keys);
+    keys->state = err == P2P_OK ? SIGNED : err == P2P_ERR_AGAIN ? SIGNING : UNSIGNED;
+    return err;
 }
 
 p2p_err p2p_noise_keys_get(p2p_noise_keys **out, p2p_env *env) {
@@ -73,7 +77,6 @@ p2p_err p2p_noise_keys_get(p2p_noise_keys **out, p2p_env *env) {
     keys->env = env;
     p2p_list_init(&keys->waiting);
     p2p_env_add_part(env, &keys->part, &p2p_noise, free_keys);
-    ask_signer(keys);
     *out = keys;
     return P2P_OK;
 }
@@ -84,12 +87,11 @@ const p2p_noise_keypair *p2p_noise_keys_pair(const p2p_noise_keys *keys) {
 
 p2p_err p2p_noise_keys_signature(
     p2p_noise_keys *keys, p2p_bytes *signature, p2p_noise_waiter *waiter) {
-    if (keys->state == UNSIGNED)
-        ask_signer(keys);
-    if (keys->state == SIGNING) {
+    p2p_err err = keys->state == SIGNED    ? P2P_OK
+                  : keys->state == SIGNING ? P2P_ERR_AGAIN
+                                           : ask_signer(keys);
+    if (err == P2P_ERR_AGAIN && waiter != NULL)
         p2p_list_push(&keys->waiting, &waiter->node);
-        return P2P_ERR_AGAIN;
-    }
-    *signature = p2p_bytes_of(keys->signature, keys->signature_len);
-    return keys->state == SIGNED ? P2P_OK : keys->err;
+    *signature = p2p_bytes_of(keys->signature.bytes, keys->signature.len);
+    return err;
 }

@@ -21,11 +21,11 @@ typedef struct p2p_noise_waiter {
     void (*ready)(struct p2p_noise_waiter *waiter, p2p_err err);
 } p2p_noise_waiter;
 
-/* The host's keys, made and given to the signer when asked for first. Owned by the environment. */
+/* The host's keys, made when asked for first and owned by the environment. */
 P2P_NODISCARD p2p_err p2p_noise_keys_get(p2p_noise_keys **out, p2p_env *env);
 const p2p_noise_keypair *p2p_noise_keys_pair(const p2p_noise_keys *keys);
-/* AGAIN: the signer answers later, and then the waiter is called once. Other errors are the
- * signer's; the next call asks it again. */
+/* AGAIN: the signer answers later, and then the waiter is called once; a NULL waiter only asks.
+ * Other errors are the signer's; the next call asks it again. */
 P2P_NODISCARD p2p_err p2p_noise_keys_signature(
     p2p_noise_keys *keys, p2p_bytes *signature, p2p_noise_waiter *waiter);
 
