@@ -28,6 +28,8 @@ static inline size_t p2p_buf_len(const p2p_buf *buf) {
 }
 
 static inline p2p_bytes p2p_buf_view(const p2p_buf *buf) {
+    if (buf->base == NULL)
+        return (p2p_bytes){0};
     return (p2p_bytes){buf->base + buf->start, buf->end - buf->start};
 }
 

@@ -16,7 +16,8 @@ p2p_bytes p2p_cursor_take(p2p_cursor *c, uint64_t n) {
         return (p2p_bytes){0};
     }
     p2p_bytes taken = {c->ptr, (size_t)n};
-    c->ptr += taken.len;
+    if (n > 0) /* an empty view may have no pointer to add to */
+        c->ptr += taken.len;
     c->left -= taken.len;
     return taken;
 }
