@@ -603,7 +603,7 @@ static void parse_lists(const char *name, const char *value) {
         else if (strcmp(name, "--muxer") == 0 && strcmp(item, "yamux") == 0)
             opt.muxers[count] = &p2p_yamux;
         else if (strcmp(name, "--muxer") == 0 && strcmp(item, "mplex") == 0)
-            opt.muxers[count] = &p2p_mplex;
+            usage("mplex comes later");
         else
             usage("unknown security protocol or muxer");
     }
