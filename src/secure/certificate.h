@@ -33,16 +33,17 @@ typedef struct p2p_cert_waiter {
  */
 P2P_NODISCARD p2p_err p2p_cert_get(const p2p_cert **cert, p2p_env *env, p2p_cert_waiter *waiter);
 
-/* Whom a certificate authenticates. The view lies in the DER that was verified. */
+/* Whom a certificate authenticates. */
 typedef struct p2p_cert_owner {
     p2p_peer_id peer;
-    p2p_bytes public_key; /* protobuf PublicKey */
+    size_t public_key_len;
+    uint8_t public_key[P2P_PUBLIC_KEY_MAX]; /* protobuf PublicKey */
 } p2p_cert_owner;
 
 /*
  * Checks one certificate by the rules of specs/tls: its form, its dates at the Unix time wall_ms,
- * that it signed itself, critical extensions, and the identity key's signature. BAD_CERTIFICATE;
- * CRYPTO. That the peer holds the certificate's key is what the TLS handshake proves, and whether
+ * that it signed itself, critical extensions, and the identity key's signature. BAD_CERTIFICATE.
+ * That the peer holds the certificate's key is what the TLS handshake proves, and whether
  * this is the peer one wanted is the caller's to compare.
  */
 P2P_NODISCARD p2p_err p2p_cert_verify(p2p_cert_owner *owner, p2p_bytes der, uint64_t wall_ms);
