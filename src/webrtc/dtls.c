@@ -253,6 +253,8 @@ static uint16_t epoch_of(const uint8_t *record) {
 /* Once our flight holds a record of epoch 1, the keys are known and taken over. */
 static p2p_err take_keys(p2p_dtls *dtls) {
     SSL *ssl = dtls->handshake->ssl;
+    if (p2p_buf_len(&dtls->flight) == 0)
+        return P2P_OK;
     p2p_bytes rest = p2p_buf_view(&dtls->flight);
     for (size_t len; dtls->records.write == NULL && (len = record_len(rest)) > 0;) {
         if (epoch_of(rest.ptr) == 1) {
@@ -488,6 +490,8 @@ static bool put_record(p2p_dtls *dtls, p2p_bytes record, uint8_t *dst, size_t ca
 
 static size_t put_flight(p2p_dtls *dtls, uint8_t *dst) {
     size_t len = 0;
+    if (p2p_buf_len(&dtls->flight) == 0)
+        return 0;
     p2p_bytes all = p2p_buf_view(&dtls->flight);
     for (size_t one; dtls->flight_at < all.len; dtls->flight_at += one) {
         p2p_bytes rest = p2p_bytes_of(all.ptr + dtls->flight_at, all.len - dtls->flight_at);

@@ -32,16 +32,20 @@ enum {
 #define SEQ_MASK ((UINT64_C(1) << 48) - 1)
 
 /* TLS 1.2's PRF, label "key expansion" (RFC 5246 §6.3). */
-static bool expand(uint8_t *out, size_t len, const p2p_dtls_secrets *secrets, const char *digest) {
+static bool expand(uint8_t *out, size_t len, const p2p_dtls_secrets *secrets, bool sha384) {
     static const char label[] = "key expansion";
+    char digest[] = "SHA256"; /* OpenSSL's parameters are not const */
+    uint8_t master[sizeof secrets->master];
     uint8_t seed[sizeof label - 1 + 64];
+    if (sha384)
+        memcpy(digest, "SHA384", sizeof digest);
+    memcpy(master, secrets->master, sizeof master);
     memcpy(seed, label, sizeof label - 1);
     memcpy(seed + sizeof label - 1, secrets->server_random, 32);
     memcpy(seed + sizeof label - 1 + 32, secrets->client_random, 32);
     OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)(uintptr_t)digest, 0),
-        OSSL_PARAM_construct_octet_string(
-            OSSL_KDF_PARAM_SECRET, (void *)(uintptr_t)secrets->master, sizeof secrets->master),
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, master, sizeof master),
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, seed, sizeof seed),
         OSSL_PARAM_construct_end(),
     };
@@ -50,6 +54,7 @@ static bool expand(uint8_t *out, size_t len, const p2p_dtls_secrets *secrets, co
     bool good = ctx != NULL && EVP_KDF_derive(ctx, out, len, params) == 1;
     EVP_KDF_CTX_free(ctx);
     EVP_KDF_free(kdf);
+    p2p_wipe(master, sizeof master);
     return good;
 }
 
@@ -64,12 +69,10 @@ static EVP_CIPHER_CTX *keyed(const EVP_CIPHER *cipher, const uint8_t *key, int e
 p2p_err p2p_dtls_records_init(
     p2p_dtls_records *records, const p2p_dtls_secrets *secrets, p2p_bytes first) {
     const EVP_CIPHER *cipher = EVP_aes_128_gcm();
-    const char *digest = "SHA256";
     size_t key_len = 16;
     size_t iv_len = 4;
     if (secrets->cipher == ECDHE_ECDSA_AES256_GCM) {
         cipher = EVP_aes_256_gcm();
-        digest = "SHA384";
         key_len = 32;
     } else if (secrets->cipher == ECDHE_ECDSA_CHACHA20) {
         cipher = EVP_chacha20_poly1305();
@@ -82,7 +85,7 @@ p2p_err p2p_dtls_records_init(
     if (first.len < P2P_DTLS_HEAD_MAX)
         return P2P_ERR_INTERNAL;
     uint8_t block[2 * (32 + 12)];
-    if (!expand(block, 2 * (key_len + iv_len), secrets, digest))
+    if (!expand(block, 2 * (key_len + iv_len), secrets, key_len == 32 && iv_len == 4))
         return P2P_ERR_CRYPTO;
     /* The client's key, the server's, the client's IV, the server's. */
     size_t mine = secrets->client ? 0 : 1;

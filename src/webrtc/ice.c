@@ -317,11 +317,11 @@ bool p2p_ice_accepts(const p2p_ice *ice, const p2p_sockaddr *from, const p2p_soc
 
 void p2p_ice_heard(p2p_ice *ice, const p2p_sockaddr *from, const p2p_sockaddr *to, p2p_time now) {
     ice_pair *pair = p2p_ice_find_pair(ice, to, from);
-    if (pair == NULL || !ice->lite)
+    if (pair == NULL || !ice->lite || ice->failed)
         return; /* consent of a full agent comes from answered checks alone (RFC 7675 §5.1) */
     pair->heard_at = now;
     ice->heard_at = now;
-    if (ice->disconnected && pair == &ice->pairs[ice->selected])
+    if (ice->disconnected && (size_t)(pair - ice->pairs) == ice->selected)
         p2p_ice_select(ice, pair);
 }
 

@@ -174,7 +174,12 @@ static void on_error(p2p_ice *ice, ice_pair *pair, uint16_t code) {
             set_role(ice, !ice->controlling);
         /* RFC 8445 §7.2.5.1: a new number, or two equal ones would disagree for ever. */
         ice->random->fill(ice->random->ctx, (uint8_t *)&ice->tie_breaker, sizeof ice->tie_breaker);
+        bool valid = pair->state == ICE_SUCCEEDED; /* and remains so: the roles were at odds */
         p2p_ice_trigger(pair);
+        if (valid) {
+            pair->state = ICE_SUCCEEDED;
+            pair->triggered = false;
+        }
         return;
     }
     if (pair->state != ICE_IN_PROGRESS)

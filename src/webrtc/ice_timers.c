@@ -63,6 +63,7 @@ void p2p_ice_consider(p2p_ice *ice, p2p_time now) {
         return;
     for (size_t i = 0; i < ice->pairs_count; i++) {
         ice_pair *pair = &ice->pairs[i];
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there are pairs, hence a table */
         if (pair->state != ICE_SUCCEEDED || now - pair->heard_at >= DISCONNECTED_AFTER)
             continue;
         if (best == NULL || p2p_ice_priority_of(ice, pair) > p2p_ice_priority_of(ice, best))
@@ -176,8 +177,8 @@ p2p_time p2p_ice_deadline(const p2p_ice *ice) {
         p2p_time due =
             selected->heard_at + (ice->disconnected ? CONSENT_EXPIRES : DISCONNECTED_AFTER);
         at = due < at ? due : at;
-        if (ice->controlling && !selected->nominated && !is_nominating(ice) && !ice->disconnected &&
-            ice->first_valid_at + NOMINATE_AFTER < at)
+        if (ice->controlling && selected->state == ICE_SUCCEEDED && !selected->nominated &&
+            !is_nominating(ice) && !ice->disconnected && ice->first_valid_at + NOMINATE_AFTER < at)
             at = ice->first_valid_at + NOMINATE_AFTER;
     }
     return at;
