@@ -392,6 +392,55 @@ static void replayed_and_corrupted_records_are_passed_over(void **state) {
     pair_close(&p);
 }
 
+/* Notes the explicit nonces in a datagram of the client; fails on one that was there before. */
+static size_t note_nonces(uint64_t seen[32], size_t count, const uint8_t *datagram, size_t len) {
+    for (size_t at = 0; at + 21 <= len; at += 13 + (size_t)p2p_load16(datagram + at + 11)) {
+        if (p2p_load16(datagram + at + 3) == 0)
+            continue;
+        for (size_t i = 0; i < count; i++)
+            check(seen[i] != p2p_load64(datagram + at + 13));
+        check(count < 32);
+        seen[count++] = p2p_load64(datagram + at + 13);
+    }
+    return count;
+}
+
+static void no_nonce_is_used_twice_even_by_a_failing_handshake(void **state) {
+    (void)state;
+    static pair p;
+    uint64_t seen[32];
+    uint8_t out[LINK_MTU];
+    size_t nonces = 0;
+    size_t len;
+    check_ok(pair_open(&p, (pair_options){0}, &plain_mem));
+    p2p_dtls *client = p.sides[1];
+    for (int round = 0; round < 4 && nonces == 0; round++) {
+        while (p2p_dtls_output(client, out, sizeof out, &len, p.now) == P2P_OK) {
+            nonces = note_nonces(seen, nonces, out, len);
+            if (nonces == 0)
+                deliver(&p, 0, out, len);
+        }
+        while (p2p_dtls_output(p.sides[0], out, sizeof out, &len, p.now) == P2P_OK)
+            deliver(&p, 1, out, len);
+    }
+    check(nonces == 1); /* Finished; it is lost, so it is sealed again */
+    p.now = p2p_dtls_deadline(client);
+    p2p_dtls_tick(client, p.now);
+    while (p2p_dtls_output(client, out, sizeof out, &len, p.now) == P2P_OK)
+        nonces = note_nonces(seen, nonces, out, len);
+    check(nonces == 2);
+    /* A message that nobody expects after ServerHelloDone, number 4: OpenSSL would seal an alert.
+     */
+    uint8_t bad[64];
+    len = fragment(bad, 5, 8, 0, 1000);
+    bad[13] = 99;
+    deliver(&p, 1, bad, len);
+    check_err(P2P_ERR_VIOLATION, p2p_dtls_end(client));
+    while (p2p_dtls_output(client, out, sizeof out, &len, p.now) == P2P_OK)
+        nonces = note_nonces(seen, nonces, out, len);
+    pair_close(&p);
+}
+
 static void messages_share_a_datagram(void **state) {
     (void)state;
     static pair p;
@@ -566,6 +615,7 @@ int main(void) {
         cmocka_unit_test(garbage_before_the_hello_changes_nothing),
         cmocka_unit_test(fragments_without_end_are_limited),
         cmocka_unit_test(replayed_and_corrupted_records_are_passed_over),
+        cmocka_unit_test(no_nonce_is_used_twice_even_by_a_failing_handshake),
         cmocka_unit_test(messages_share_a_datagram),
         cmocka_unit_test(every_suite_speaks_with_openssl),
         cmocka_unit_test(a_client_without_certificate_or_common_suite_is_refused),
