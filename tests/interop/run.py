@@ -71,7 +71,7 @@ class Peer:
 
 
 EVERY_TRANSPORT = tuple(ADDRESSES)
-BROWSER = {"listens": (), "security": ("noise",), "setup": "browser"}
+BROWSER = {"listens": (), "security": ("noise",), "keys": ("ed25519", "secp256k1", "rsa"), "setup": "browser"}
 
 PEERS = {
     "c": Peer("c-libp2p/", EVERY_TRANSPORT, EVERY_TRANSPORT),
@@ -88,14 +88,19 @@ PEERS = {
         ("tcp", "ws", "wss", "quic-v1", "webrtc-direct"),
         keys=("ed25519", "secp256k1", "rsa"),
     ),
-    "py": Peer("py-libp2p/", ("tcp", "ws", "quic-v1"), ("tcp", "ws", "quic-v1")),
-    # Browsers cannot listen, and a page cannot open a TCP or QUIC connection of its own.
+    # py-libp2p: its ECDSA keys cannot sign (NotImplementedError).
+    "py": Peer(
+        "py-libp2p/", ("tcp", "ws", "quic-v1"), ("tcp", "ws", "quic-v1"),
+        keys=("ed25519", "secp256k1", "rsa"),
+    ),
+    # Browsers cannot listen, and a page cannot open a TCP or QUIC connection of its own. Firefox
+    # gathers no ICE candidates on 127.0.0.1, so webrtc-direct fails there.
     "chromium": Peer(
         "js-libp2p/", dials=("ws", "wss", "webtransport", "webrtc-direct"),
         dial_options=("--browser", "chromium"), **BROWSER,
     ),
     "firefox": Peer(
-        "js-libp2p/", dials=("ws", "webtransport"), dial_options=("--browser", "firefox"), **BROWSER,
+        "js-libp2p/", dials=("ws", "wss", "webtransport"), dial_options=("--browser", "firefox"), **BROWSER,
     ),
 }
 
@@ -206,8 +211,11 @@ def dial(program, arguments):
 
 
 def tail(file, length=300):
+    """The last line of a log that names an error, else the end of it."""
     file.seek(0)
-    return " ".join(file.read().split())[-length:]
+    lines = [line.strip() for line in file if line.strip()]
+    errors = [line for line in lines if "rror" in line]
+    return (errors or lines or ["it said nothing"])[-1][-length:]
 
 
 # ---- what is run ----

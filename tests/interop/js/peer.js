@@ -22,7 +22,7 @@ import { checkTests, dial, serveDialler, serveListener } from './interop.js'
 
 const SECURITY = { noise, tls }
 const MUXERS = { yamux, mplex: () => mplex({ maxInboundStreams: 1024, maxOutboundStreams: 1024 }) }
-const KEY_TYPES = { ed25519: 'Ed25519', secp256k1: 'secp256k1', ecdsa: 'ECDSA', rsa: 'RSA' }
+const KEY_TYPES = { ed25519: 'Ed25519', secp256k1: 'secp256k1', rsa: 'RSA' } // it has no ECDSA identities
 const CONNECTIONS = { inboundConnectionThreshold: 1e6, maxIncomingPendingConnections: 1e6 }
 
 process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0' // wss listeners of the tests have self-signed certificates
@@ -89,7 +89,11 @@ async function createNode (options, listen) {
     streamMuxers: options.muxer.split(',').map(name => pick(MUXERS, name)()),
     connectionManager: CONNECTIONS,
     connectionGater: { denyDialMultiaddr: () => false },
-    services: { identify: identify(), identifyPush: identifyPush(), ping: ping() }
+    services: {
+      identify: identify(),
+      identifyPush: identifyPush(),
+      ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 8 }) // libp2p pings by itself, too
+    }
   })
 }
 
