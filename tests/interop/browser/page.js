@@ -16,7 +16,11 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { dial, serveDialler } from './interop.js'
 
-const MUXERS = { yamux, mplex: () => mplex({ maxInboundStreams: 1024, maxOutboundStreams: 1024 }) }
+// js-libp2p's mplex ends a connection by default that opens more than five streams a second.
+const MANY_STREAMS = { maxInboundStreams: 1024, maxOutboundStreams: 1024 }
+const MUXERS = { yamux, mplex: () => mplex({ ...MANY_STREAMS, disconnectThreshold: 1024 }) }
+// More than one, because libp2p identifies and pings by itself, too.
+const FEW_STREAMS = { maxInboundStreams: 8, maxOutboundStreams: 8 }
 const KEY_TYPES = { ed25519: 'Ed25519', secp256k1: 'secp256k1', rsa: 'RSA' }
 
 // reportResult is given to the page by the driver.
@@ -28,11 +32,15 @@ window.dial = async (target, tests, { muxer, keyType }) => {
     streamMuxers: muxer.map(name => MUXERS[name]()),
     connectionGater: { denyDialMultiaddr: () => false }, // else plain ws and loopback are refused
     services: {
-      identify: identify(),
+      identify: identify(FEW_STREAMS),
       identifyPush: identifyPush(),
-      ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 8 }) // libp2p pings by itself, too
+      ping: ping(FEW_STREAMS)
     }
   })
   await serveDialler(node)
-  return await dial(node, multiaddr(target), tests, result => window.reportResult(JSON.stringify(result)))
+  const reports = []
+  const report = result => reports.push(window.reportResult(JSON.stringify(result)))
+  const passed = await dial(node, multiaddr(target), tests, report)
+  await Promise.all(reports) // else Firefox loses the last ones
+  return passed
 }

@@ -21,7 +21,11 @@ import { createLibp2p } from 'libp2p'
 import { checkTests, dial, serveDialler, serveListener } from './interop.js'
 
 const SECURITY = { noise, tls }
-const MUXERS = { yamux, mplex: () => mplex({ maxInboundStreams: 1024, maxOutboundStreams: 1024 }) }
+// js-libp2p's mplex ends a connection by default that opens more than five streams a second.
+const MANY_STREAMS = { maxInboundStreams: 1024, maxOutboundStreams: 1024 }
+const MUXERS = { yamux, mplex: () => mplex({ ...MANY_STREAMS, disconnectThreshold: 1024 }) }
+// More than one, because libp2p identifies and pings by itself, too.
+const FEW_STREAMS = { maxInboundStreams: 8, maxOutboundStreams: 8 }
 const KEY_TYPES = { ed25519: 'Ed25519', secp256k1: 'secp256k1', rsa: 'RSA' } // it has no ECDSA identities
 const CONNECTIONS = { inboundConnectionThreshold: 1e6, maxIncomingPendingConnections: 1e6 }
 
@@ -90,9 +94,9 @@ async function createNode (options, listen) {
     connectionManager: CONNECTIONS,
     connectionGater: { denyDialMultiaddr: () => false },
     services: {
-      identify: identify(),
+      identify: identify(FEW_STREAMS),
       identifyPush: identifyPush(),
-      ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 8 }) // libp2p pings by itself, too
+      ping: ping(FEW_STREAMS)
     }
   })
 }
