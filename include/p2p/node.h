@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * A node is a host with the libuv driver in one object: for programs that want five lines.
+ *
+ *     p2p_node *node;
+ *     p2p_node_new(&node, &config);
+ *     p2p_host_add_protocol(p2p_node_host(node), &echo, NULL);
+ *     p2p_node_listen(node, "/ip4/0.0.0.0/tcp/4001");
+ *     p2p_node_run(node);
+ *
+ * It fills in what the configuration leaves open: the system's randomness and clock. Programs with
+ * their own libuv loop give it; programs with another event loop use p2p/driver.h directly
+ * (examples/poll.c).
+ */
+#ifndef P2P_NODE_H
+#define P2P_NODE_H
+
+#include <p2p/host.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct p2p_node p2p_node;
+struct uv_loop_s;
+
+/* Called for every event, from p2p_node_run or the caller's loop. */
+typedef void (*p2p_event_fn)(void *ctx, p2p_host *host, const p2p_event *event);
+
+/* config->random, wall_ms may be empty. INVALID, NO_MEMORY, or IO when the loop cannot be made. */
+P2P_API P2P_NODISCARD p2p_err p2p_node_new(p2p_node **out, const p2p_config *config);
+/* The same on a loop of the caller's, which the caller runs. p2p_node_free then finishes in the
+ * loop: run it until it has no more handles. */
+P2P_API P2P_NODISCARD p2p_err p2p_node_new_on(
+    p2p_node **out, const p2p_config *config, struct uv_loop_s *loop);
+P2P_API void p2p_node_on_event(p2p_node *node, p2p_event_fn fn, void *ctx);
+P2P_API void p2p_node_free(p2p_node *node);
+
+P2P_API p2p_host *p2p_node_host(p2p_node *node);
+/* p2p_host_listen with a text address. */
+P2P_API P2P_NODISCARD p2p_err p2p_node_listen(p2p_node *node, const char *addr);
+/* Runs until p2p_host_close has finished or p2p_node_stop is called. */
+P2P_API void p2p_node_run(p2p_node *node);
+P2P_API void p2p_node_stop(p2p_node *node);
+/*
+ * After calls on the host from outside of callbacks: lets the node notice. Inside of event and
+ * protocol callbacks it is not needed.
+ */
+P2P_API void p2p_node_kick(p2p_node *node);
+/* The one function that may be called from another thread: `fn` runs soon in the node's thread.
+ * LIMIT: too many wait. */
+P2P_API P2P_NODISCARD p2p_err p2p_node_post(p2p_node *node, void (*fn)(void *ctx), void *ctx);
+
+/* "gso", "gro" and the like: what the driver found the kernel to do for datagram sockets. */
+P2P_API const char *p2p_node_offload(const p2p_node *node);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

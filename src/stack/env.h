@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * What all parts of one host share: the time of the present input, memory, randomness, timers, the
+ * pool for stream data, the sockets, and the list of streams whose callbacks are due. It is passed
+ * to everything below the host and knows nothing of what stands on it.
+ */
+#ifndef P2P_STACK_ENV_H
+#define P2P_STACK_ENV_H
+
+#include <p2p/host.h>
+
+#include "base/chunkq.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/timers.h"
+#include "stack/io.h"
+
+typedef struct p2p_env {
+    p2p_time now; /* of the input being worked on */
+    const p2p_mem *mem;
+    const p2p_random *random;
+    const p2p_log *log;
+    p2p_timers timers;
+    p2p_chunk_pool chunks;
+    p2p_io io;
+    p2p_list ready; /* p2p_stream.ready: callbacks are due */
+    p2p_list dead;  /* p2p_dead.node: to be freed at the end of the turn */
+    p2p_identity *identity;
+    const p2p_limits *limits;
+    const p2p_timeouts *timeouts;
+    const p2p_security *const *security;
+    const p2p_muxer *const *muxers;
+    p2p_time started;
+    uint64_t wall_ms; /* Unix time at `started` */
+    uint64_t next_id; /* connections, dials, listeners */
+    size_t stream_count;
+    p2p_host *host;
+} p2p_env;
+
+/* Unix time of env->now, in milliseconds. */
+static inline uint64_t p2p_env_wall_ms(const p2p_env *env) {
+    return env->wall_ms + (env->now - env->started) / P2P_MILLISECOND;
+}
+
+static inline void p2p_env_random(const p2p_env *env, void *dst, size_t len) {
+    env->random->fill(env->random->ctx, dst, len);
+}
+
+/*
+ * Objects that may be in use further up the call stack are not freed where they die: they are
+ * buried, and freed when the input or callback that is being worked on is done.
+ */
+typedef struct p2p_dead {
+    p2p_list node;
+    void (*free)(struct p2p_dead *dead);
+} p2p_dead;
+
+static inline void p2p_env_bury(p2p_env *env, p2p_dead *dead, void (*free)(p2p_dead *)) {
+    if (p2p_list_linked(&dead->node))
+        return;
+    dead->free = free;
+    p2p_list_push(&env->dead, &dead->node);
+}
+
+#endif
