@@ -323,6 +323,7 @@ void p2p_sctp_tx_trim(p2p_sctp *a);
 void p2p_sctp_tx_deinit(p2p_sctp *a);
 /* Tells the streams that became writable. */
 void p2p_sctp_tx_wake(p2p_sctp *a);
+void p2p_sctp_assign_tsn(p2p_sctp *a, sctp_fragment *f);
 /* Takes the head of a stream's queue, and the stream out of the schedule when it was the last. */
 sctp_fragment *p2p_sctp_dequeue(p2p_sctp *a, sctp_stream *s);
 
@@ -339,7 +340,7 @@ static inline sctp_fragment **sctp_tx_slot(p2p_sctp *a, uint32_t tsn) {
 bool p2p_sctp_expired(const p2p_sctp *a, const sctp_fragment *f, p2p_time now);
 /* Gives up the whole message a fragment in the window belongs to. */
 void p2p_sctp_abandon(p2p_sctp *a, sctp_fragment *f);
-/* Drops the stream's queued fragments up to the end of the message at its head. */
+/* Drops the message at the head of the stream's queue, of which nothing was sent. */
 void p2p_sctp_drop_message(p2p_sctp *a, sctp_stream *s);
 /* Moves forward_tsn over what is abandoned. */
 void p2p_sctp_partial_step(p2p_sctp *a);

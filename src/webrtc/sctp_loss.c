@@ -204,6 +204,7 @@ p2p_err p2p_sctp_loss_tick(p2p_sctp *a, p2p_time now) {
         if (!nothing_out(a))
             return time_out(a, now);
         loss->rto_at = P2P_NEVER;
+        loss->push = a->tx.first_scheduled != NULL; /* probes a closed window */
     }
     if (loss->probe_at <= now)
         probe(a, now);

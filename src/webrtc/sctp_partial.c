@@ -11,16 +11,11 @@ bool p2p_sctp_expired(const p2p_sctp *a, const sctp_fragment *f, p2p_time now) {
 }
 
 void p2p_sctp_drop_message(p2p_sctp *a, sctp_stream *s) {
-    bool begun = !(s->queue.head->flags & SCTP_BEGIN);
-    for (;;) {
+    bool last = false;
+    while (!last) {
         sctp_fragment *f = p2p_sctp_dequeue(a, s);
-        bool last = f->flags & SCTP_END;
-        /* Its first fragments have used up a stream sequence number. */
-        if (last && begun && !(f->flags & SCTP_UNORDERED))
-            s->ssn_out++;
+        last = f->flags & SCTP_END;
         p2p_sctp_tx_forget(a, f);
-        if (last)
-            return;
     }
 }
 
@@ -39,6 +34,23 @@ static void give_up(p2p_sctp *a, sctp_fragment *f) {
     f->sending = SCTP_ABANDONED;
 }
 
+/*
+ * The rest of a message that was sent in part. Its end uses up a TSN that is never sent, or the
+ * first fragment of the next message would follow directly on one that has no end, which receivers
+ * take for a violation.
+ */
+static void end_unsent(p2p_sctp *a, sctp_stream *s) {
+    for (;;) {
+        sctp_fragment *f = p2p_sctp_dequeue(a, s);
+        if (f->flags & SCTP_END) {
+            p2p_sctp_assign_tsn(a, f);
+            give_up(a, f);
+            return;
+        }
+        p2p_sctp_tx_forget(a, f);
+    }
+}
+
 void p2p_sctp_abandon(p2p_sctp *a, sctp_fragment *f) {
     sctp_tx *tx = &a->tx;
     uint32_t tsn = f->tsn;
@@ -46,7 +58,7 @@ void p2p_sctp_abandon(p2p_sctp *a, sctp_fragment *f) {
         tsn--;
     for (;; tsn++) {
         if (tsn == tx->next_tsn) {
-            p2p_sctp_drop_message(a, f->stream);
+            end_unsent(a, f->stream);
             break;
         }
         sctp_fragment *part = *sctp_tx_slot(a, tsn);

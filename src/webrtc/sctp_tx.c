@@ -212,19 +212,26 @@ sctp_fragment *p2p_sctp_dequeue(p2p_sctp *a, sctp_stream *s) {
     return f;
 }
 
-/* Whether the congestion window and the peer's window have room. One fragment may always be in
- * flight: it probes a closed window (RFC 9260 section 6.1 A). */
-static bool may_send(p2p_sctp *a, const sctp_fragment *f) {
+/* A closed window is probed, with pauses (RFC 9260 section 6.1 A): the timer lets one packet pass.
+ */
+static void await_window(p2p_sctp *a, p2p_time now) {
+    if (a->loss.rto_at == P2P_NEVER)
+        a->loss.rto_at = now + p2p_sctp_rto(a);
+}
+
+/* Whether the congestion window and the peer's window have room. */
+static bool may_send(p2p_sctp *a, const sctp_fragment *f, p2p_time now) {
     size_t in_flight = a->tx.in_flight;
-    if (in_flight == 0 || a->loss.push)
+    if (a->loss.push)
         return true;
-    if (in_flight + f->len > a->cc.cwnd) {
+    if (in_flight > 0 && in_flight + f->len > a->cc.cwnd) {
         a->cc.limited = true;
         a->tx.immediate = true;
         return false;
     }
     if (f->sending == SCTP_QUEUED && in_flight + f->len > a->tx.peer_window) {
         a->tx.immediate = true;
+        await_window(a, now);
         return false;
     }
     return true;
@@ -241,7 +248,7 @@ static sctp_fragment *next_lost(p2p_sctp *a, const p2p_writer *w, p2p_time now) 
         if (f == NULL)
             return NULL;
         if (!p2p_sctp_expired(a, f, now)) {
-            if (!fits(f, w) || !may_send(a, f))
+            if (!fits(f, w) || !may_send(a, f, now))
                 return NULL;
             sctp_list_remove(&a->tx.lost, f);
             a->tx.retransmitted++;
@@ -251,7 +258,21 @@ static sctp_fragment *next_lost(p2p_sctp *a, const p2p_writer *w, p2p_time now) 
     }
 }
 
-/* Gives the head of the first stream's queue its TSN. */
+void p2p_sctp_assign_tsn(p2p_sctp *a, sctp_fragment *f) {
+    sctp_tx *tx = &a->tx;
+    sctp_stream *s = f->stream;
+    f->tsn = tx->next_tsn++;
+    f->ssn = f->flags & SCTP_UNORDERED ? 0 : s->ssn_out;
+    if ((f->flags & (SCTP_END | SCTP_UNORDERED)) == SCTP_END)
+        s->ssn_out++;
+    s->outstanding++;
+    size_t at = f->tsn & (tx->cap - 1);
+    tx->window[at] = f;
+    tx->unacked[at / 64] |= UINT64_C(1) << (at % 64);
+}
+
+/* The head of the first stream's queue, with its TSN. One slot of the window stays free for
+ * p2p_sctp_abandon. */
 static sctp_fragment *next_new(p2p_sctp *a, const p2p_writer *w, p2p_time now) {
     sctp_tx *tx = &a->tx;
     for (;;) {
@@ -263,19 +284,12 @@ static sctp_fragment *next_new(p2p_sctp *a, const p2p_writer *w, p2p_time now) {
             p2p_sctp_drop_message(a, s);
             continue;
         }
-        if (!fits(f, w) || !may_send(a, f))
+        if (!fits(f, w) || !may_send(a, f, now))
             return NULL;
         if (tx->next_tsn - tx->cum_acked > tx->cap - 1 && !grow_window(a))
             return NULL;
         p2p_sctp_dequeue(a, s);
-        f->tsn = tx->next_tsn++;
-        f->ssn = f->flags & SCTP_UNORDERED ? 0 : s->ssn_out;
-        if ((f->flags & (SCTP_END | SCTP_UNORDERED)) == SCTP_END)
-            s->ssn_out++;
-        s->outstanding++;
-        size_t at = f->tsn & (tx->cap - 1);
-        tx->window[at] = f;
-        tx->unacked[at / 64] |= UINT64_C(1) << (at % 64);
+        p2p_sctp_assign_tsn(a, f);
         return f;
     }
 }
@@ -299,6 +313,7 @@ static void write_chunk(p2p_writer *w, const sctp_fragment *f) {
 void p2p_sctp_tx_write(p2p_sctp *a, p2p_writer *w, p2p_time now) {
     sctp_tx *tx = &a->tx;
     uint8_t *last = NULL;
+    bool idle = tx->flight.head == NULL;
     tx->immediate = false;
     for (;;) {
         sctp_fragment *f = next_lost(a, w, now);
@@ -321,6 +336,8 @@ void p2p_sctp_tx_write(p2p_sctp *a, p2p_writer *w, p2p_time now) {
     if (tx->immediate || tx->blocked != NULL || a->state != SCTP_ESTABLISHED)
         last[1] |= SCTP_IMMEDIATE;
     a->loss.push = false;
+    if (idle)
+        a->loss.rto_at = P2P_NEVER;
     p2p_sctp_loss_sent(a, now);
 }
 
