@@ -116,13 +116,14 @@ static uint32_t true_sum(uint8_t *packet, size_t len) {
  * Chromium's.
  */
 static size_t repair(uint8_t *packet, size_t len, const uint8_t *cookie) {
-    if (packet[12] == SCTP_COOKIE_ECHO)
-        memcpy(packet + 16, cookie, 64);
-    size_t whole = packet[12] == SCTP_COOKIE_ECHO ? 80 : 12 + (size_t)p2p_load16(packet + 14);
-    if (packet[12] == SCTP_COOKIE_ECHO)
+    size_t whole = 12 + (size_t)p2p_load16(packet + 14);
+    if (packet[12] == SCTP_COOKIE_ECHO) {
+        whole = 80;
         p2p_store16(packet + 14, 68);
-    if (whole > len)
+        memcpy(packet + 16, cookie, 64);
+    } else if (whole > len) {
         memset(packet + len, 0, whole - len);
+    }
     uint32_t crc = true_sum(packet, whole);
     for (int i = 0; i < 4; i++)
         packet[8 + i] = (uint8_t)(crc >> (8 * i));
