@@ -119,7 +119,7 @@ typedef struct p2p_sctp_options {
  */
 P2P_NODISCARD p2p_err p2p_sctp_send(p2p_sctp *a, uint16_t stream, uint32_t ppid, p2p_bytes message,
     const p2p_sctp_options *options, p2p_time now);
-/* Bytes of messages queued on the stream that were not yet sent once. */
+/* Bytes of messages queued on the stream and not yet acknowledged. */
 size_t p2p_sctp_buffered(const p2p_sctp *a, uint16_t stream);
 /* `writable` comes when buffered falls from above to at most this; 0 at first. */
 P2P_NODISCARD p2p_err p2p_sctp_set_low_water(p2p_sctp *a, uint16_t stream, size_t bytes);

@@ -379,7 +379,7 @@ p2p_err p2p_sctp_tick(p2p_sctp *a, p2p_time now) {
  * -------------------------------------------------------------------------------------------- */
 
 bool p2p_sctp_live(const p2p_sctp *a, uint16_t stream) {
-    return p2p_sctp_stream_find((p2p_sctp *)(uintptr_t)a, stream) != NULL;
+    return p2p_sctp_stream_look(a, stream) != NULL;
 }
 
 p2p_err p2p_sctp_set_user(p2p_sctp *a, uint16_t stream, void *user) {

@@ -306,6 +306,7 @@ static inline void sctp_list_remove(sctp_list *list, sctp_fragment *f) {
 
 /* --- sctp_stream.c --- */
 sctp_stream *p2p_sctp_stream_find(p2p_sctp *a, uint16_t id);
+const sctp_stream *p2p_sctp_stream_look(const p2p_sctp *a, uint16_t id);
 /* Finds or makes: LIMIT, NO_MEMORY. */
 p2p_err p2p_sctp_stream_get(p2p_sctp *a, uint16_t id, sctp_stream **out);
 /* Frees a stream whose two directions are reset and acknowledged and that has nothing in the

@@ -18,7 +18,7 @@ static sctp_fragment **bucket(const p2p_sctp *a, uint16_t stream, uint16_t ssn) 
 }
 
 void p2p_sctp_begins_deinit(p2p_sctp *a) {
-    p2p_mem_free(a->config.mem, a->rx.begins, BUCKETS * sizeof *a->rx.begins);
+    p2p_mem_free(a->config.mem, a->rx.begins, BUCKETS * sizeof(sctp_fragment *));
     a->rx.begins = NULL;
 }
 

@@ -34,7 +34,7 @@ uint32_t p2p_sctp_rx_window(const p2p_sctp *a) {
 static void free_rings(p2p_sctp *a) {
     sctp_rx *rx = &a->rx;
     p2p_mem_free(a->config.mem, rx->received, rx->cap / 8);
-    p2p_mem_free(a->config.mem, rx->slots, rx->cap * sizeof *rx->slots);
+    p2p_mem_free(a->config.mem, rx->slots, rx->cap * sizeof(sctp_fragment *));
     rx->received = NULL;
     rx->slots = NULL;
     rx->cap = 0;
@@ -72,10 +72,10 @@ p2p_err p2p_sctp_rx_reserve(p2p_sctp *a, uint32_t ahead) {
     if (cap == rx->cap)
         return P2P_OK;
     uint64_t *received = p2p_mem_alloc(a->config.mem, cap / 8);
-    sctp_fragment **slots = p2p_mem_alloc(a->config.mem, cap * sizeof *slots);
+    sctp_fragment **slots = p2p_mem_alloc(a->config.mem, cap * sizeof(sctp_fragment *));
     if (received == NULL || slots == NULL) {
         p2p_mem_free(a->config.mem, received, cap / 8);
-        p2p_mem_free(a->config.mem, slots, cap * sizeof *slots);
+        p2p_mem_free(a->config.mem, slots, cap * sizeof(sctp_fragment *));
         return P2P_ERR_NO_MEMORY;
     }
     for (uint32_t tsn = rx->cum_tsn - back; rx->cap > 0 && tsn != rx->high_tsn + 1; tsn++) {

@@ -25,6 +25,10 @@ static sctp_stream *find(const sctp_streams *streams, uint16_t id) {
     }
 }
 
+const sctp_stream *p2p_sctp_stream_look(const p2p_sctp *a, uint16_t id) {
+    return find(&a->streams, id);
+}
+
 sctp_stream *p2p_sctp_stream_find(p2p_sctp *a, uint16_t id) {
     sctp_streams *streams = &a->streams;
     if (streams->last != NULL && streams->last->id == id)
@@ -47,7 +51,7 @@ static p2p_err grow(p2p_sctp *a) {
     size_t old_cap = streams->cap;
     sctp_stream **old = streams->slots;
     size_t cap = old_cap == 0 ? FIRST_CAP : old_cap * 2;
-    sctp_stream **slots = p2p_mem_alloc(a->config.mem, cap * sizeof *slots);
+    sctp_stream **slots = p2p_mem_alloc(a->config.mem, cap * sizeof(sctp_stream *));
     if (slots == NULL)
         return P2P_ERR_NO_MEMORY;
     streams->slots = slots;
@@ -56,7 +60,7 @@ static p2p_err grow(p2p_sctp *a) {
         if (old[i] != NULL)
             place(streams, old[i]);
     }
-    p2p_mem_free(a->config.mem, old, old_cap * sizeof *old);
+    p2p_mem_free(a->config.mem, old, old_cap * sizeof(sctp_stream *));
     return P2P_OK;
 }
 

@@ -28,10 +28,10 @@ static bool grow_window(p2p_sctp *a) {
     size_t cap = tx->cap == 0 ? SCTP_WINDOW_FIRST : tx->cap * 2;
     if (cap > SCTP_WINDOW)
         return false;
-    sctp_fragment **window = p2p_mem_alloc(a->config.mem, cap * sizeof *window);
+    sctp_fragment **window = p2p_mem_alloc(a->config.mem, cap * sizeof(sctp_fragment *));
     uint64_t *unacked = p2p_mem_alloc(a->config.mem, cap / 8);
     if (window == NULL || unacked == NULL) {
-        p2p_mem_free(a->config.mem, window, cap * sizeof *window);
+        p2p_mem_free(a->config.mem, window, cap * sizeof(sctp_fragment *));
         p2p_mem_free(a->config.mem, unacked, cap / 8);
         return false;
     }
@@ -40,7 +40,7 @@ static bool grow_window(p2p_sctp *a) {
         window[at] = tx->window[old];
         unacked[at / 64] |= (tx->unacked[old / 64] >> (old % 64) & 1) << (at % 64);
     }
-    p2p_mem_free(a->config.mem, tx->window, tx->cap * sizeof *window);
+    p2p_mem_free(a->config.mem, tx->window, tx->cap * sizeof(sctp_fragment *));
     p2p_mem_free(a->config.mem, tx->unacked, tx->cap / 8);
     tx->window = window;
     tx->unacked = unacked;
@@ -52,7 +52,7 @@ void p2p_sctp_tx_trim(p2p_sctp *a) {
     sctp_tx *tx = &a->tx;
     if (!sctp_tx_empty(a))
         return;
-    p2p_mem_free(a->config.mem, tx->window, tx->cap * sizeof *tx->window);
+    p2p_mem_free(a->config.mem, tx->window, tx->cap * sizeof(sctp_fragment *));
     p2p_mem_free(a->config.mem, tx->unacked, tx->cap / 8);
     tx->window = NULL;
     tx->unacked = NULL;
@@ -75,7 +75,7 @@ void p2p_sctp_tx_deinit(p2p_sctp *a) {
         if (a->streams.slots[i] != NULL)
             free_list(a, a->streams.slots[i]->queue.head);
     }
-    p2p_mem_free(a->config.mem, tx->window, tx->cap * sizeof *tx->window);
+    p2p_mem_free(a->config.mem, tx->window, tx->cap * sizeof(sctp_fragment *));
     p2p_mem_free(a->config.mem, tx->unacked, tx->cap / 8);
 }
 
@@ -394,8 +394,7 @@ void p2p_sctp_tx_wake(p2p_sctp *a) {
 }
 
 size_t p2p_sctp_buffered(const p2p_sctp *a, uint16_t stream) {
-    /* The table remembers what it found last, which is no change anybody can see. */
-    const sctp_stream *s = p2p_sctp_stream_find((p2p_sctp *)(uintptr_t)a, stream);
+    const sctp_stream *s = p2p_sctp_stream_look(a, stream);
     return s == NULL ? 0 : s->buffered;
 }
 
