@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (mux_end_start(end, &p2p_yamux, &mem, false) != P2P_OK)
         abort();
     (void)mux_end_open(end, 100, &err);
-    (void)mux_end_open(end, 400000, &err);
+    (void)mux_end_open(end, size > 0 && (data[0] & 1) ? 300000 : 3000, &err);
     while (size > 0) {
         uint8_t how = *data++;
         size_t len = how & 0x3f;
