@@ -35,6 +35,7 @@ typedef struct p2p_env {
     uint64_t next_id; /* connections, dials, listeners */
     size_t stream_count;
     p2p_host *host;
+    struct p2p_udp *udp; /* the shared UDP sockets (transport/udp_mux.h); NULL: none needed yet */
 } p2p_env;
 
 /* Unix time of env->now, in milliseconds. */
