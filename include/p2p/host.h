@@ -95,7 +95,8 @@ P2P_API extern const p2p_config p2p_config_defaults;
 
 /* INVALID with a reason in the log, NO_MEMORY. */
 P2P_API P2P_NODISCARD p2p_err p2p_host_new(p2p_host **out, const p2p_config *config, p2p_time now);
-/* Frees it at once, with all connections; callbacks do not run. Close first to say goodbye. */
+/* Frees it at once, with all connections; the `closed` callbacks of open streams run, events are
+ * dropped. Close first to say goodbye. */
 P2P_API void p2p_host_free(p2p_host *host);
 /* Stops listening and dialling and closes all connections in good order; STOPPED is the last event.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * The narrow seam to cryptographic primitives: by operation, with no library type in it. One file
- * implements it for each provider and the build links exactly one: openssl.c everywhere, wasm.c
- * where the embedding page or runtime supplies the primitives. Everything above this header is
+ * The narrow seam to cryptographic primitives: by operation, with no library type in it. One set of
+ * files implements it for each provider and the build links exactly one: openssl_*.c everywhere,
+ * wasm.c where the embedding page or runtime supplies the primitives. Everything above this header is
  * provider-free.
  *
  * Sizes are in the types. Secrets are wiped by whoever holds them. Functions that can only fail for

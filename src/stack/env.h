@@ -15,6 +15,17 @@
 #include "base/timers.h"
 #include "stack/io.h"
 
+/*
+ * What a plug-in keeps for the whole host, such as the key and certificate a security protocol
+ * shows in every handshake. Made when first needed, found again by the plug-in's own address,
+ * embedded in the plug-in's object.
+ */
+typedef struct p2p_env_part {
+    struct p2p_env_part *next;
+    const void *owner;
+    void (*free)(struct p2p_env_part *part);
+} p2p_env_part;
+
 typedef struct p2p_env {
     p2p_time now; /* of the input being worked on */
     const p2p_mem *mem;
@@ -36,6 +47,7 @@ typedef struct p2p_env {
     size_t stream_count;
     p2p_host *host;
     struct p2p_udp *udp; /* the shared UDP sockets (transport/udp_mux.h); NULL: none needed yet */
+    p2p_env_part *parts; /* the host frees them last, with p2p_env_free_parts */
 } p2p_env;
 
 /* Unix time of env->now, in milliseconds. */
@@ -45,6 +57,27 @@ static inline uint64_t p2p_env_wall_ms(const p2p_env *env) {
 
 static inline void p2p_env_random(const p2p_env *env, void *dst, size_t len) {
     env->random->fill(env->random->ctx, dst, len);
+}
+
+static inline p2p_env_part *p2p_env_find_part(const p2p_env *env, const void *owner) {
+    p2p_env_part *part = env->parts;
+    while (part != NULL && part->owner != owner)
+        part = part->next;
+    return part;
+}
+
+static inline void p2p_env_add_part(
+    p2p_env *env, p2p_env_part *part, const void *owner, void (*free)(p2p_env_part *)) {
+    *part = (p2p_env_part){env->parts, owner, free};
+    env->parts = part;
+}
+
+static inline void p2p_env_free_parts(p2p_env *env) {
+    while (env->parts != NULL) {
+        p2p_env_part *part = env->parts;
+        env->parts = part->next;
+        part->free(part);
+    }
 }
 
 /*

@@ -102,7 +102,7 @@ static p2p_err feed_partial(p2p_multistream *ms, p2p_bytes bytes, size_t *used, 
     p2p_multistream_accept accept, void *ctx) {
     while (*used < bytes.len) {
         p2p_err err = p2p_buf_append(&ms->line, p2p_bytes_of(bytes.ptr + (*used)++, 1));
-        size_t head, whole;
+        size_t head = 0, whole = 0;
         if (err == P2P_OK)
             err = measure(p2p_buf_view(&ms->line), &head, &whole);
         if (err == P2P_ERR_AGAIN)
@@ -123,7 +123,7 @@ p2p_err p2p_multistream_feed(p2p_multistream *ms, p2p_bytes bytes, size_t *used,
     while (!ms->done && *used < bytes.len) {
         p2p_err err;
         p2p_bytes rest = p2p_bytes_of(bytes.ptr + *used, bytes.len - *used);
-        size_t head, whole;
+        size_t head = 0, whole = 0;
         if (p2p_buf_len(&ms->line) > 0) {
             err = feed_partial(ms, bytes, used, out, accept, ctx);
         } else if ((err = measure(rest, &head, &whole)) == P2P_OK) {

@@ -66,6 +66,10 @@ p2p_stream *p2p_stream_of_mux(void *mux) {
     return (p2p_stream *)(void *)((char *)mux - STREAM_HEAD);
 }
 
+p2p_stream *p2p_stream_of_ready(p2p_list *ready) {
+    return P2P_CONTAINER(ready, p2p_stream, ready);
+}
+
 static p2p_env *env_of(const p2p_stream *stream) {
     return stream->conn->env;
 }

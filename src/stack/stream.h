@@ -68,4 +68,7 @@ void p2p_stream_conn_ended(p2p_stream *stream, p2p_err err);
 /* Runs one stream's due callbacks. */
 void p2p_stream_dispatch(p2p_stream *stream);
 
+/* The stream whose `ready` link this is. */
+p2p_stream *p2p_stream_of_ready(p2p_list *ready);
+
 #endif

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Signing keys: making, reading and writing them (peer-ids spec #keys).
+ *
+ * Public keys come from strangers. Their DER is accepted only if writing the parsed key gives the
+ * same bytes again, because a peer id is a hash over those bytes. RSA keys are bounded in size and
+ * exponent, which bounds the work of a verification. Private keys are the owner's own; those whose
+ * two halves could differ are tried out once by signing.
+ *
+ * Left out: curves other than P-256 in ECDSA keys, multi-prime RSA, encrypted key files.
+ */
+#include "crypto/openssl_key.h"
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#include "base/bytes.h"
+
+enum {
+    ED25519_LEN = 32,
+    RSA_BITS_MIN = 2048,
+    RSA_BITS_MAX = 8192,
+    RSA_BITS_NEW = 2048,
+    RSA_EXPONENT_BITS_MAX = 32, /* everybody uses 65537; a long one makes verifying slow */
+    DER_MAX = 8192,
+    DRAWS_MAX = 64 /* one redraw has a chance of 2^-32: a source that fails so often is broken */
+};
+
+static p2p_err wrap(p2p_sigkey **out, EVP_PKEY *take_pkey, p2p_key_type type, bool has_private) {
+    p2p_sigkey *key = OPENSSL_zalloc(sizeof *key);
+    if (key == NULL) {
+        EVP_PKEY_free(take_pkey);
+        return P2P_ERR_CRYPTO;
+    }
+    *key = (p2p_sigkey){take_pkey, type, has_private};
+    *out = key;
+    return P2P_OK;
+}
+
+void p2p_sigkey_free(p2p_sigkey *key) {
+    if (key == NULL)
+        return;
+    EVP_PKEY_free(key->pkey);
+    OPENSSL_free(key);
+}
+
+/* --- reading --- */
+
+static p2p_err check_rsa(const EVP_PKEY *pkey) {
+    BIGNUM *e = NULL;
+    int bits = EVP_PKEY_get_bits(pkey);
+    if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
+        return P2P_ERR_UNSUPPORTED;
+    if (EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) != 1)
+        return P2P_ERR_CRYPTO;
+    bool sane = BN_is_odd(e) && !BN_is_one(e) && BN_num_bits(e) <= RSA_EXPONENT_BITS_MAX;
+    BN_free(e);
+    return sane ? P2P_OK : P2P_ERR_MALFORMED;
+}
+
+static p2p_err check_ecdsa(const EVP_PKEY *pkey) {
+    char name[64];
+    int explicit_curve = 0;
+    if (EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME, name, sizeof name, NULL) !=
+        1)
+        return P2P_ERR_UNSUPPORTED;
+    (void)EVP_PKEY_get_int_param(
+        pkey, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &explicit_curve);
+    if (explicit_curve != 0 || strcmp(name, SN_X9_62_prime256v1) != 0)
+        return P2P_ERR_UNSUPPORTED;
+    return P2P_OK;
+}
+
+static p2p_err check_kind(const EVP_PKEY *pkey, p2p_key_type type) {
+    if (EVP_PKEY_get_base_id(pkey) != (type == P2P_KEY_RSA ? EVP_PKEY_RSA : EVP_PKEY_EC))
+        return P2P_ERR_MALFORMED;
+    return type == P2P_KEY_RSA ? check_rsa(pkey) : check_ecdsa(pkey);
+}
+
+static bool public_der_is(EVP_PKEY *pkey, p2p_bytes want) {
+    uint8_t *der = NULL;
+    int len = i2d_PUBKEY(pkey, &der);
+    bool same = len > 0 && p2p_bytes_equal(p2p_bytes_of(der, (size_t)len), want);
+    OPENSSL_free(der);
+    return same;
+}
+
+static p2p_err read_public_der(EVP_PKEY **out, p2p_key_type type, p2p_bytes encoded) {
+    if (encoded.len == 0 || encoded.len > DER_MAX)
+        return P2P_ERR_MALFORMED;
+    const uint8_t *at = encoded.ptr;
+    EVP_PKEY *pkey = d2i_PUBKEY(NULL, &at, (long)encoded.len);
+    if (pkey == NULL)
+        return P2P_ERR_MALFORMED;
+    p2p_err err = check_kind(pkey, type);
+    if (err == P2P_OK && !public_der_is(pkey, encoded))
+        err = P2P_ERR_MALFORMED;
+    if (err == P2P_OK)
+        *out = pkey;
+    else
+        EVP_PKEY_free(pkey);
+    return err;
+}
+
+static p2p_err read_public(EVP_PKEY **out, p2p_key_type type, p2p_bytes encoded) {
+    switch (type) {
+    case P2P_KEY_ED25519:
+        if (encoded.len != ED25519_LEN)
+            return P2P_ERR_MALFORMED;
+        *out = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, encoded.ptr, encoded.len);
+        return *out != NULL ? P2P_OK : P2P_ERR_MALFORMED;
+    case P2P_KEY_SECP256K1:
+        if (encoded.len != P2P_CURVE_POINT_LEN)
+            return P2P_ERR_MALFORMED;
+        return p2p_openssl_curve_public(out, type, encoded.ptr);
+    case P2P_KEY_ECDSA:
+    case P2P_KEY_RSA:
+        return read_public_der(out, type, encoded);
+    }
+    return P2P_ERR_UNSUPPORTED;
+}
+
+p2p_err p2p_sigkey_new_public(p2p_sigkey **out, p2p_key_type type, p2p_bytes encoded) {
+    *out = NULL;
+    EVP_PKEY *pkey = NULL;
+    ERR_set_mark();
+    p2p_err err = read_public(&pkey, type, encoded);
+    if (err == P2P_OK)
+        err = wrap(out, pkey, type, false);
+    ERR_pop_to_mark();
+    return err;
+}
+
+static p2p_err read_ed25519(EVP_PKEY **out, p2p_bytes encoded) {
+    uint8_t derived[ED25519_LEN];
+    size_t len = sizeof derived;
+    if (encoded.len != 2 * ED25519_LEN)
+        return P2P_ERR_MALFORMED;
+    EVP_PKEY *pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, encoded.ptr, ED25519_LEN);
+    if (pkey == NULL || EVP_PKEY_get_raw_public_key(pkey, derived, &len) != 1) {
+        EVP_PKEY_free(pkey);
+        return P2P_ERR_CRYPTO;
+    }
+    if (memcmp(derived, encoded.ptr + ED25519_LEN, ED25519_LEN) != 0) {
+        EVP_PKEY_free(pkey);
+        return P2P_ERR_INVALID;
+    }
+    *out = pkey;
+    return P2P_OK;
+}
+
+/* Signs something: the cheap way to see that the halves of a DER key belong together. */
+static p2p_err try_out(EVP_PKEY *pkey, p2p_key_type type) {
+    const p2p_sigkey key = {pkey, type, true};
+    uint8_t sig[P2P_SIGNATURE_MAX];
+    size_t len;
+    p2p_bytes message = P2P_LITERAL("libp2p");
+    if (p2p_sigkey_sign(&key, message, sig, &len) != P2P_OK ||
+        p2p_sigkey_verify(&key, message, p2p_bytes_of(sig, len)) != P2P_OK)
+        return P2P_ERR_INVALID;
+    return P2P_OK;
+}
+
+static p2p_err read_private_der(EVP_PKEY **out, p2p_key_type type, p2p_bytes encoded) {
+    if (encoded.len == 0 || encoded.len > DER_MAX)
+        return P2P_ERR_MALFORMED;
+    const uint8_t *at = encoded.ptr;
+    int id = type == P2P_KEY_RSA ? EVP_PKEY_RSA : EVP_PKEY_EC;
+    EVP_PKEY *pkey = d2i_PrivateKey(id, NULL, &at, (long)encoded.len);
+    if (pkey == NULL)
+        return P2P_ERR_MALFORMED;
+    p2p_err err = at == encoded.ptr + encoded.len ? check_kind(pkey, type) : P2P_ERR_MALFORMED;
+    if (err == P2P_OK)
+        err = try_out(pkey, type);
+    if (err == P2P_OK)
+        *out = pkey;
+    else
+        EVP_PKEY_free(pkey);
+    return err;
+}
+
+static p2p_err read_private(EVP_PKEY **out, p2p_key_type type, p2p_bytes encoded) {
+    switch (type) {
+    case P2P_KEY_ED25519:
+        return read_ed25519(out, encoded);
+    case P2P_KEY_SECP256K1:
+        if (encoded.len != P2P_CURVE_SCALAR_LEN)
+            return P2P_ERR_MALFORMED;
+        return p2p_openssl_curve_private(out, type, encoded.ptr);
+    case P2P_KEY_ECDSA:
+    case P2P_KEY_RSA:
+        return read_private_der(out, type, encoded);
+    }
+    return P2P_ERR_UNSUPPORTED;
+}
+
+p2p_err p2p_sigkey_new_private(p2p_sigkey **out, p2p_key_type type, p2p_bytes encoded) {
+    *out = NULL;
+    EVP_PKEY *pkey = NULL;
+    ERR_set_mark();
+    p2p_err err = read_private(&pkey, type, encoded);
+    if (err == P2P_OK)
+        err = wrap(out, pkey, type, true);
+    ERR_pop_to_mark();
+    return err;
+}
+
+/* --- making --- */
+
+static p2p_err draw_curve_key(EVP_PKEY **out, p2p_key_type type, const p2p_random *random) {
+    uint8_t scalar[P2P_CURVE_SCALAR_LEN];
+    p2p_err err = P2P_ERR_INVALID;
+    for (int draws = 0; err == P2P_ERR_INVALID && draws < DRAWS_MAX; draws++) {
+        random->fill(random->ctx, scalar, sizeof scalar);
+        err = p2p_openssl_curve_private(out, type, scalar);
+    }
+    p2p_wipe(scalar, sizeof scalar);
+    return err == P2P_ERR_INVALID ? P2P_ERR_CRYPTO : err;
+}
+
+static p2p_err draw(EVP_PKEY **out, p2p_key_type type, const p2p_random *random) {
+    uint8_t seed[ED25519_LEN];
+    switch (type) {
+    case P2P_KEY_ED25519:
+        random->fill(random->ctx, seed, sizeof seed);
+        *out = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof seed);
+        p2p_wipe(seed, sizeof seed);
+        return *out != NULL ? P2P_OK : P2P_ERR_CRYPTO;
+    case P2P_KEY_SECP256K1:
+    case P2P_KEY_ECDSA:
+        return draw_curve_key(out, type, random);
+    case P2P_KEY_RSA:
+        *out = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)RSA_BITS_NEW);
+        return *out != NULL ? P2P_OK : P2P_ERR_CRYPTO;
+    }
+    return P2P_ERR_UNSUPPORTED;
+}
+
+p2p_err p2p_sigkey_generate(p2p_sigkey **out, p2p_key_type type, const p2p_random *random) {
+    *out = NULL;
+    EVP_PKEY *pkey = NULL;
+    p2p_err err = draw(&pkey, type, random);
+    return err == P2P_OK ? wrap(out, pkey, type, true) : err;
+}
+
+/* --- writing --- */
+
+/* Copies what an i2d function made, and frees it. */
+static p2p_err put_der(uint8_t *take_der, int der_len, uint8_t *out, size_t cap, size_t *len) {
+    if (der_len <= 0)
+        return P2P_ERR_CRYPTO;
+    *len = (size_t)der_len;
+    if (*len <= cap)
+        memcpy(out, take_der, *len);
+    OPENSSL_clear_free(take_der, *len);
+    return *len <= cap ? P2P_OK : P2P_ERR_TOO_BIG;
+}
+
+static bool has_room(size_t need, size_t cap, size_t *len) {
+    *len = need;
+    return need <= cap;
+}
+
+p2p_err p2p_sigkey_public(const p2p_sigkey *key, uint8_t *out, size_t cap, size_t *len) {
+    switch (key->type) {
+    case P2P_KEY_ED25519:
+        if (!has_room(ED25519_LEN, cap, len))
+            return P2P_ERR_TOO_BIG;
+        return EVP_PKEY_get_raw_public_key(key->pkey, out, len) == 1 ? P2P_OK : P2P_ERR_CRYPTO;
+    case P2P_KEY_SECP256K1:
+        if (!has_room(P2P_CURVE_POINT_LEN, cap, len))
+            return P2P_ERR_TOO_BIG;
+        return p2p_openssl_curve_get_point(out, key->pkey) ? P2P_OK : P2P_ERR_CRYPTO;
+    case P2P_KEY_ECDSA:
+    case P2P_KEY_RSA:
+        break;
+    }
+    uint8_t *der = NULL;
+    int der_len = i2d_PUBKEY(key->pkey, &der);
+    return put_der(der, der_len, out, cap, len);
+}
+
+static p2p_err put_ed25519(const EVP_PKEY *pkey, uint8_t out[2 * ED25519_LEN]) {
+    size_t seed_len = ED25519_LEN;
+    size_t public_len = ED25519_LEN;
+    bool done = EVP_PKEY_get_raw_private_key(pkey, out, &seed_len) == 1 &&
+                EVP_PKEY_get_raw_public_key(pkey, out + ED25519_LEN, &public_len) == 1;
+    return done ? P2P_OK : P2P_ERR_CRYPTO;
+}
+
+p2p_err p2p_sigkey_private(const p2p_sigkey *key, uint8_t *out, size_t cap, size_t *len) {
+    *len = 0;
+    if (!key->has_private)
+        return P2P_ERR_UNSUPPORTED;
+    switch (key->type) {
+    case P2P_KEY_ED25519:
+        return has_room(2 * ED25519_LEN, cap, len) ? put_ed25519(key->pkey, out) : P2P_ERR_TOO_BIG;
+    case P2P_KEY_SECP256K1:
+        if (!has_room(P2P_CURVE_SCALAR_LEN, cap, len))
+            return P2P_ERR_TOO_BIG;
+        return p2p_openssl_curve_get_scalar(out, key->pkey) ? P2P_OK : P2P_ERR_CRYPTO;
+    case P2P_KEY_ECDSA:
+    case P2P_KEY_RSA:
+        break;
+    }
+    uint8_t *der = NULL;
+    int der_len = i2d_PrivateKey(key->pkey, &der); /* SEC 1 and PKCS#1, the types' own forms */
+    return put_der(der, der_len, out, cap, len);
+}

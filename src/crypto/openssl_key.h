@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What a signing key is in OpenSSL's terms; shared by the files of this provider only. */
+#ifndef P2P_CRYPTO_OPENSSL_KEY_H
+#define P2P_CRYPTO_OPENSSL_KEY_H
+
+#include <openssl/evp.h>
+
+#include "crypto/crypto.h"
+
+struct p2p_sigkey {
+    EVP_PKEY *pkey;
+    p2p_key_type type;
+    bool has_private;
+};
+
+/* --- openssl_curve.c: keys on secp256k1 and P-256 as plain numbers --- */
+
+enum { P2P_CURVE_SCALAR_LEN = 32, P2P_CURVE_POINT_LEN = 33 };
+
+/* INVALID if the scalar is 0 or not below the curve's order. */
+P2P_NODISCARD p2p_err p2p_openssl_curve_private(
+    EVP_PKEY **out, p2p_key_type type, const uint8_t scalar[P2P_CURVE_SCALAR_LEN]);
+/* MALFORMED if the compressed point is not on the curve. */
+P2P_NODISCARD p2p_err p2p_openssl_curve_public(
+    EVP_PKEY **out, p2p_key_type type, const uint8_t point[P2P_CURVE_POINT_LEN]);
+bool p2p_openssl_curve_get_scalar(uint8_t scalar[P2P_CURVE_SCALAR_LEN], const EVP_PKEY *pkey);
+bool p2p_openssl_curve_get_point(uint8_t point[P2P_CURVE_POINT_LEN], const EVP_PKEY *pkey);
+/* Rewrites a DER signature so that s is in the lower half of the order: the one form of the two
+ * that everybody accepts. */
+P2P_NODISCARD p2p_err p2p_openssl_curve_low_s(uint8_t *sig, size_t *len);
+
+#endif

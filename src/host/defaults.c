@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What a host has when its configuration does not say: limits that suit a public node of moderate
+ * size. */
+#include "host/host.h"
+
+const p2p_transport_type *const p2p_default_transports[] = {&p2p_tcp, NULL};
+const p2p_security *const p2p_default_security[] = {&p2p_noise, &p2p_tls, NULL};
+const p2p_muxer *const p2p_default_muxers[] = {&p2p_yamux, NULL};
+
+#define KIB ((size_t)1024)
+#define MIB (1024 * KIB)
+
+const p2p_config p2p_config_defaults = {
+    .size = sizeof(p2p_config),
+    .limits =
+        {
+            .conns = 20000,
+            .conns_inbound = 20000,
+            .conns_per_peer = 16,
+            .conns_per_ip = 20000,
+            .pending_inbound = 1024,
+            .dials = 160,        /* go-libp2p's number of concurrent dials */
+            .dials_per_peer = 8, /* and of those to one peer */
+            .streams = 100000,
+            .streams_inbound_per_conn = 1024,
+            .streams_outbound_per_conn = 1024,
+            .buffered_bytes = 256 * MIB,
+            .write_buffer = 1 * MIB,
+            .window_initial = 256 * KIB,
+            .window_max = 16 * MIB,
+            .conn_window_max = 24 * MIB,
+            .peers = 4096,
+            .addrs_per_peer = 16,
+            .listeners = 32,
+            .protocols = 128,
+            .events = 65536,
+        },
+    .timeouts =
+        {
+            .dial = 15 * P2P_SECOND,
+            .dial_local = 5 * P2P_SECOND,
+            .accept = 15 * P2P_SECOND,
+            .negotiate = 10 * P2P_SECOND,
+            .idle = 0,
+            .close = 5 * P2P_SECOND,
+            .keepalive = 30 * P2P_SECOND,
+        },
+};

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * How much of the raw cipher's speed a security layer keeps: bytes are drawn from one layer and fed
+ * to the other in blocks of 64 and 256 KiB, within one thread and without sockets. The cipher alone
+ * runs over blocks of the same frame size for comparison.
+ *
+ *     bench_noise [noise|tls] [seconds]
+ */
+#include <p2p/identity.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/evp.h>
+
+#include "secure/noise_frame.h"
+#include "stack/security.h"
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void fill(void *ctx, uint8_t *dst, size_t len) {
+    uint64_t *x = ctx;
+    for (size_t i = 0; i < len; i++)
+        dst[i] = (uint8_t)((*x = *x * 6364136223846793005U + 1442695040888963407U) >> 56);
+}
+
+typedef struct side {
+    p2p_env env;
+    p2p_wire wire;
+    p2p_layer *layer;
+    p2p_layer upper;
+    uint64_t heard;
+    bool talks;
+} side;
+
+static uint8_t words[65536];
+
+static p2p_err upper_feed(p2p_layer *layer, uint8_t *data, size_t len) {
+    (void)data;
+    ((side *)(void *)((char *)layer - offsetof(side, upper)))->heard += len;
+    return P2P_OK;
+}
+
+/* As a muxer does it: the application's bytes are copied behind a small header. */
+static p2p_err upper_draw(p2p_layer *layer, uint8_t *dst, size_t cap, size_t *len) {
+    side *s = (side *)(void *)((char *)layer - offsetof(side, upper));
+    *len = !s->talks ? 0 : cap < sizeof words ? cap : sizeof words;
+    memcpy(dst, words, *len);
+    return P2P_OK;
+}
+
+static const p2p_layer_ops UPPER = {"upper", upper_feed, upper_draw, NULL, NULL};
+
+static void wake(p2p_wire *wire) {
+    (void)wire;
+}
+
+static const p2p_wire_ops WIRE = {wake, NULL};
+
+static p2p_err done(void *ctx, const p2p_secured *secured) {
+    side *s = ctx;
+    (void)secured;
+    s->layer->above = &s->upper;
+    return P2P_OK;
+}
+
+static void start(side *s, const p2p_security *security, p2p_identity *identity, const p2p_mem *mem,
+    const p2p_random *random, bool initiator) {
+    p2p_env_part *parts = s->env.parts; /* the host's key is made once */
+    *s = (side){.wire = {.ops = &WIRE}, .upper = {.ops = &UPPER}};
+    s->env.parts = parts;
+    s->env.mem = mem;
+    s->env.random = random;
+    s->env.identity = identity;
+    s->env.wall_ms = UINT64_C(1700000000000);
+    p2p_secure_params params = {
+        .env = &s->env, .wire = &s->wire, .initiator = initiator, .done = done, .ctx = s};
+    if (security->start(&s->layer, &params) != P2P_OK)
+        exit(1);
+}
+
+static size_t move(side *from, side *to, uint8_t *block, size_t cap) {
+    size_t len;
+    p2p_err err = p2p_layer_draw(from->layer, block, cap, &len);
+    if (err == P2P_OK)
+        err = p2p_layer_feed(to->layer, block, len);
+    if (err != P2P_OK) {
+        fprintf(stderr, "%s\n", p2p_err_name(err));
+        exit(1);
+    }
+    return len;
+}
+
+/* Seals and opens a block over and over; Gbit/s with both done by this thread. */
+static double raw(const EVP_CIPHER *cipher, size_t frame, double seconds) {
+    uint8_t key[32] = {1};
+    uint8_t nonce[12] = {0};
+    uint8_t *block = malloc(65536 + 16);
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    EVP_CipherInit_ex(ctx, cipher, NULL, key, nonce, 1);
+    double begin = now();
+    uint64_t bytes = 0;
+    while (now() - begin < seconds) {
+        int n;
+        for (size_t at = 0; at < 1 << 20; at += frame) {
+            memcpy(block, words, frame);
+            EVP_CipherInit_ex(ctx, NULL, NULL, NULL, nonce, 1);
+            EVP_CipherUpdate(ctx, block, &n, block, (int)frame);
+            EVP_CipherFinal_ex(ctx, block + frame, &n);
+            EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, 16, block + frame);
+            EVP_CipherInit_ex(ctx, NULL, NULL, NULL, nonce, 0);
+            EVP_CipherUpdate(ctx, block, &n, block, (int)frame);
+            EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, 16, block + frame);
+            EVP_CipherFinal_ex(ctx, block + frame, &n);
+            bytes += frame;
+        }
+    }
+    EVP_CIPHER_CTX_free(ctx);
+    free(block);
+    return (double)bytes * 8 / (now() - begin) / 1e9;
+}
+
+int main(int argc, char **argv) {
+    bool tls = argc > 1 && strcmp(argv[1], "tls") == 0;
+    double seconds = argc > 2 ? atof(argv[2]) : 1;
+    uint64_t seed = 1;
+    const p2p_mem mem = {NULL, NULL};
+    const p2p_random random = {fill, &seed};
+    p2p_identity *identity;
+    if (p2p_identity_generate(&identity, P2P_ED25519, &mem, &random) != P2P_OK)
+        return 1;
+    double cipher = raw(tls ? EVP_aes_128_gcm() : EVP_chacha20_poly1305(), 16384, seconds);
+    printf(
+        "%-28s %6.2f Gbit/s\n", tls ? "AES-128-GCM, 16 KiB" : "ChaCha20-Poly1305, 16 KiB", cipher);
+
+    const p2p_security *security = tls ? &p2p_tls : &p2p_noise;
+    static side a;
+    static side b;
+    int handshakes = 0;
+    uint8_t *block = malloc(1 << 20);
+    double begin = now();
+    do {
+        if (handshakes > 0) {
+            a.layer->ops->free(a.layer);
+            b.layer->ops->free(b.layer);
+        }
+        start(&a, security, identity, &mem, &random, true);
+        start(&b, security, identity, &mem, &random, false);
+        a.talks = false;
+        while (a.layer->above == NULL || b.layer->above == NULL) {
+            move(&a, &b, block, 65536);
+            move(&b, &a, block, 65536);
+        }
+        handshakes++;
+    } while (now() - begin < seconds);
+    printf("handshakes                   %6.0f /s, both sides\n", handshakes / (now() - begin));
+    a.talks = true;
+    const size_t caps[] = {16384, 65536, 262144};
+    for (size_t i = 0; i < 3; i++) {
+        uint64_t before = b.heard;
+        begin = now();
+        while (now() - begin < seconds)
+            move(&a, &b, block, caps[i]);
+        double speed = (double)(b.heard - before) * 8 / (now() - begin) / 1e9;
+        printf("blocks of %3zu KiB            %6.2f Gbit/s, %.2f of the cipher\n", caps[i] / 1024,
+            speed, speed / cipher);
+    }
+    return 0;
+}
