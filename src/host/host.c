@@ -91,6 +91,7 @@ void p2p_host_free(p2p_host *host) {
         free_timer(host, entry->value);
     p2p_map_deinit(&host->timers);
     p2p_io_deinit(&env->io);
+    p2p_env_free_parts(env);
     p2p_timers_deinit(&env->timers);
     p2p_chunk_pool_deinit(&env->chunks);
     p2p_mem mem = host->mem;

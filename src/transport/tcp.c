@@ -227,6 +227,8 @@ static void sock_bytes(p2p_sock *sock, uint8_t *data, size_t len) {
     p2p_err err = p2p_layer_feed(pipe->wire.bottom, data, len);
     if (err != P2P_OK && !pipe->over)
         fail(pipe, err);
+    else
+        wake(&pipe->wire); /* what a layer answers inside of feed it does not announce */
 }
 
 static size_t sock_draw(p2p_sock *sock, uint8_t *dst, size_t cap) {

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ *     a ──── 50 ms ──── b
+ *
+ * The thin path through all layers: TCP, multistream-select, Noise, yamux, ping and perf.
+ */
+#include <p2p/perf.h>
+#include <p2p/ping.h>
+
+#include "sim/world.h"
+
+typedef struct pings {
+    size_t answers;
+    p2p_time rtt;
+    p2p_err err;
+} pings;
+
+static void on_ping(void *ctx, p2p_ping *ping, p2p_err err, p2p_time rtt) {
+    pings *p = ctx;
+    p->err = err;
+    if (err != P2P_OK)
+        return;
+    p->rtt = rtt;
+    if (++p->answers < 5)
+        p2p_ping_send(ping);
+    else
+        p2p_ping_stop(ping);
+}
+
+static void start_pair(world *w, node **a, node **b, p2p_time latency) {
+    world_init(w, 7);
+    *a = world_add(w, NULL);
+    *b = world_add(w, NULL);
+    world_link(w, *a, *b, &(link){.latency = latency});
+    check_ok(p2p_host_add_protocol((*b)->host, &p2p_ping_protocol, NULL));
+    check_ok(p2p_host_add_protocol((*b)->host, &p2p_perf_protocol, NULL));
+    world_listen(*b, "/tcp/4001");
+}
+
+static void two_hosts_ping_each_other(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    start_pair(&w, &a, &b, 50 * P2P_MILLISECOND);
+    world_dial(a, b);
+    world_run(&w, 2 * P2P_SECOND);
+    if (b->connected != 1)
+        fail_msg("a: %zu %s, b: %zu %s", a->disconnected, a->last_reason.text, b->disconnected,
+            b->last_reason.text);
+    check(a->connected == 1);
+    check(b->connected == 1);
+    check(p2p_peer_id_equal(p2p_conn_peer(a->last_conn), p2p_host_peer(b->host)));
+    check(p2p_peer_id_equal(p2p_conn_peer(b->last_conn), p2p_host_peer(a->host)));
+    pings p = {0};
+    p2p_ping *ping;
+    check_ok(p2p_ping_start(&ping, a->last_conn, P2P_SECOND, on_ping, &p));
+    world_run(&w, 5 * P2P_SECOND);
+    check_ok(p.err);
+    check(p.answers == 5);
+    check(p.rtt == 100 * P2P_MILLISECOND);
+    check(a->mem.live_blocks > 0);
+    p2p_host_close(a->host);
+    world_run(&w, 10 * P2P_SECOND);
+    check(a->stopped);
+    check(b->disconnected == 1);
+    world_deinit(&w);
+}
+
+static p2p_time first_answer;
+
+static void note_first(void *ctx, p2p_ping *ping, p2p_err err, p2p_time rtt) {
+    (void)rtt;
+    check_ok(err);
+    first_answer = ((node *)ctx)->world->now;
+    p2p_ping_stop(ping);
+}
+
+static void ping_when_connected(node *self, const p2p_event *event) {
+    p2p_ping *ping;
+    if (event->type == P2P_EVENT_CONNECTED)
+        check_ok(p2p_ping_start(&ping, event->conn, P2P_SECOND, note_first, self));
+}
+
+static void connect_and_one_byte_take_three_round_trips(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    start_pair(&w, &a, &b, 50 * P2P_MILLISECOND);
+    a->on_event = ping_when_connected;
+    p2p_time start = w.now;
+    world_dial(a, b);
+    world_run(&w, 5 * P2P_SECOND);
+    check(first_answer - start == 300 * P2P_MILLISECOND);
+    world_deinit(&w);
+}
+
+static p2p_perf_progress result;
+
+static void on_perf(void *ctx, p2p_perf *perf, const p2p_perf_progress *progress) {
+    (void)ctx;
+    (void)perf;
+    result = *progress;
+}
+
+static void megabytes_arrive_both_ways(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    start_pair(&w, &a, &b, 10 * P2P_MILLISECOND);
+    world_dial(a, b);
+    world_run(&w, P2P_SECOND);
+    p2p_perf *perf;
+    check_ok(p2p_perf_start(&perf, a->last_conn, 20 << 20, 10 << 20, 0, on_perf, NULL));
+    world_run(&w, 60 * P2P_SECOND);
+    check(result.done);
+    check_ok(result.err);
+    check(result.uploaded == 20 << 20 && result.downloaded == 10 << 20);
+    world_deinit(&w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_hosts_ping_each_other),
+        cmocka_unit_test(connect_and_one_byte_take_three_round_trips),
+        cmocka_unit_test(megabytes_arrive_both_ways),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
