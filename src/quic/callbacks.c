@@ -160,7 +160,7 @@ static int confirmed(ngtcp2_conn *ng, void *user) {
 }
 
 static p2p_err selected(
-    p2p_quic_conn *conn, const char *alpn, const p2p_tls_credentials **own, bool *demand) {
+    p2p_quic_conn *conn, const char *alpn, const p2p_quic_credentials **own, bool *demand) {
     const p2p_quic_listener *listener =
         p2p_quic_find_listener(conn->endpoint, conn->user.sock, alpn);
     if (listener == NULL)
@@ -175,7 +175,7 @@ static p2p_err verify(p2p_quic_conn *conn, p2p_bytes certificate) {
     return conn->app->verify(conn, certificate);
 }
 
-const p2p_tls_hooks p2p_quic_tls_hooks = {.selected = selected, .verify = verify};
+const p2p_quic_tls_hooks p2p_quic_handshake_hooks = {.selected = selected, .verify = verify};
 
 /* --- connection ids, randomness
  * -------------------------------------------------------------------------------------- */
@@ -259,5 +259,5 @@ void p2p_quic_callbacks(ngtcp2_callbacks *callbacks) {
         .recv_stateless_reset = peer_reset,
         .rand = fill_random,
         .get_path_challenge_data = challenge};
-    p2p_tls_callbacks(callbacks);
+    p2p_quic_tls_callbacks(callbacks);
 }

@@ -99,6 +99,7 @@ static p2p_quic_conn *new_conn(
     conn->app = app;
     conn->ctx = ctx;
     conn->outbound = outbound;
+    conn->started = env->now;
     conn->number = ++endpoint->numbers;
     conn->sender.draw = p2p_quic_conn_draw;
     conn->user.opened = sock_opened;
@@ -119,10 +120,10 @@ static p2p_err random_cid(p2p_quic_conn *conn, ngtcp2_cid *cid) {
 
 static p2p_err start_tls(p2p_quic_conn *conn) {
     p2p_quic_endpoint *endpoint = conn->endpoint;
-    p2p_tls_params params = {.context = endpoint->tls,
+    p2p_quic_tls_params params = {.context = endpoint->tls,
         .conn = conn,
         .ng = conn->ng,
-        .hooks = &p2p_quic_tls_hooks,
+        .hooks = &p2p_quic_handshake_hooks,
         .server = !conn->outbound};
     if (conn->outbound) {
         p2p_err err = conn->app->credentials(conn->ctx, &params.own);
@@ -133,11 +134,11 @@ static p2p_err start_tls(p2p_quic_conn *conn) {
         const p2p_list *all = &endpoint->listeners;
         for (p2p_list *node = all->next; node != all; node = node->next) {
             const p2p_quic_listener *listener = P2P_CONTAINER(node, p2p_quic_listener, node);
-            if (listener->sock == conn->user.sock && params.alpn_count < P2P_TLS_ALPN_MAX)
+            if (listener->sock == conn->user.sock && params.alpn_count < P2P_QUIC_ALPN_MAX)
                 params.alpn[params.alpn_count++] = listener->app->alpn;
         }
     }
-    return p2p_tls_session_new(&conn->tls, &params);
+    return p2p_quic_tls_session_new(&conn->tls, &params);
 }
 
 static p2p_err start_client(p2p_quic_conn *conn) {
@@ -326,7 +327,7 @@ void p2p_quic_conn_shut(p2p_quic_conn *conn, const ngtcp2_ccerr *why) {
     p2p_udp_unwant(&conn->sender);
     conn->sender.sock = NULL;
     p2p_udp_release(&conn->user);
-    p2p_tls_session_free(conn->tls);
+    p2p_quic_tls_session_free(conn->tls);
     ngtcp2_conn_del(conn->ng);
     conn->tls = NULL;
     conn->ng = NULL;
@@ -387,7 +388,7 @@ void p2p_quic_conn_settle(p2p_quic_conn *conn) {
         return;
     }
     if (conn->drop_tls && conn->tls != NULL) {
-        p2p_tls_session_free(conn->tls);
+        p2p_quic_tls_session_free(conn->tls);
         conn->tls = NULL;
     }
 }
@@ -407,11 +408,26 @@ void p2p_quic_conn_fail(p2p_quic_conn *conn, int rv) {
     conn->app->closed(conn, &reason);
 }
 
-/* The host is going: its applications have closed all connections they knew; handshakes remain. */
+void p2p_quic_abandon(p2p_quic_endpoint *endpoint, const void *ctx) {
+    p2p_reason reason = {.err = P2P_ERR_SHUTDOWN};
+    for (p2p_list *node = endpoint->conns.next, *next; node != &endpoint->conns; node = next) {
+        p2p_quic_conn *conn = P2P_CONTAINER(node, p2p_quic_conn, node);
+        next = node->next;
+        if (conn->ctx != ctx)
+            continue;
+        p2p_quic_conn_report(conn, &reason);
+        p2p_list_remove(&conn->dead.node);
+        free_conn(&conn->dead);
+    }
+}
+
+/* The host is gone: applications have closed all connections they knew; handshakes remain. */
 void p2p_quic_conns_clear(p2p_quic_endpoint *endpoint) {
     while (!p2p_list_empty(&endpoint->conns)) {
         p2p_quic_conn *conn = P2P_CONTAINER(endpoint->conns.next, p2p_quic_conn, node);
-        close_now(conn, P2P_CODE_SHUTDOWN);
+        p2p_quic_conn_shut(conn, NULL);
+        p2p_list_remove(&conn->dead.node);
+        free_conn(&conn->dead);
     }
 }
 
@@ -448,6 +464,14 @@ void p2p_quic_conn_local(const p2p_quic_conn *conn, p2p_sockaddr *local) {
         *local = *p2p_udp_local(conn->user.sock);
     if (conn->local.family != 0)
         memcpy(local->ip, conn->local.ip, sizeof local->ip);
+}
+
+bool p2p_quic_conn_is_established(const p2p_quic_conn *conn) {
+    return conn->established;
+}
+
+p2p_time p2p_quic_conn_started(const p2p_quic_conn *conn) {
+    return conn->started;
 }
 
 p2p_time p2p_quic_conn_rtt(const p2p_quic_conn *conn) {

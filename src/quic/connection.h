@@ -29,7 +29,7 @@ struct p2p_quic_conn {
     const p2p_quic_app *app;
     void *ctx, *self;
     ngtcp2_conn *ng; /* NULL: a dial whose socket is not open yet, or over */
-    p2p_tls_session *tls;
+    p2p_quic_tls_session *tls;
     p2p_udp_user user;
     p2p_udp_sender sender;
     p2p_timer timer;
@@ -43,7 +43,7 @@ struct p2p_quic_conn {
     uint64_t initial_key; /* in endpoint->initials; 0: none */
     uint64_t reset_key;   /* in endpoint->resets */
     p2p_bytes datagram;   /* a DATAGRAM frame that waits, owned */
-    p2p_time handshake_timeout;
+    p2p_time started, handshake_timeout;
     uint64_t close_code;
     uint64_t number;
     p2p_err failure; /* what a hook wants the connection to end with */
@@ -96,6 +96,6 @@ void p2p_quic_conn_fire(p2p_timer *timer, p2p_time now);
 /* --- callbacks.c --- */
 
 void p2p_quic_callbacks(ngtcp2_callbacks *callbacks);
-extern const p2p_tls_hooks p2p_quic_tls_hooks;
+extern const p2p_quic_tls_hooks p2p_quic_handshake_hooks;
 
 #endif

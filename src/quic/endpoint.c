@@ -137,10 +137,12 @@ static bool datagram_in(p2p_udp_consumer *consumer, p2p_udp_sock *sock, uint8_t 
 static void free_endpoint(p2p_udp_consumer *consumer) {
     p2p_quic_endpoint *endpoint = P2P_CONTAINER(consumer, p2p_quic_endpoint, consumer);
     p2p_env *env = endpoint->env;
+    p2p_quic_conns_clear(endpoint);
+    p2p_quic_tombs_clear(endpoint);
     p2p_map_deinit(&endpoint->cids);
     p2p_map_deinit(&endpoint->initials);
     p2p_map_deinit(&endpoint->resets);
-    p2p_tls_context_free(endpoint->tls);
+    p2p_quic_tls_context_free(endpoint->tls);
     p2p_timers_forget(&env->timers, &endpoint->tombs_timer);
     p2p_wipe(endpoint->reset_key, sizeof endpoint->reset_key);
     p2p_wipe(endpoint->token_key, sizeof endpoint->token_key);
@@ -151,11 +153,11 @@ static p2p_err new_endpoint(p2p_quic_endpoint **out, p2p_env *env, p2p_udp *udp)
     p2p_quic_endpoint *endpoint = p2p_mem_alloc(env->mem, sizeof *endpoint);
     if (endpoint == NULL)
         return P2P_ERR_NO_MEMORY;
-    p2p_err err = p2p_tls_context_new(&endpoint->tls, env->mem);
+    p2p_err err = p2p_quic_tls_context_new(&endpoint->tls, env->mem);
     if (err == P2P_OK)
         err = p2p_timers_expect(&env->timers, &endpoint->tombs_timer, p2p_quic_tomb_fire);
     if (err != P2P_OK) {
-        p2p_tls_context_free(endpoint->tls);
+        p2p_quic_tls_context_free(endpoint->tls);
         p2p_mem_free(env->mem, endpoint, sizeof *endpoint);
         return err;
     }
@@ -190,22 +192,7 @@ p2p_err p2p_quic_endpoint_get(p2p_quic_endpoint **out, p2p_env *env) {
         *out = P2P_CONTAINER(consumer, p2p_quic_endpoint, consumer);
     else
         err = new_endpoint(out, env, udp);
-    if (err != P2P_OK)
-        p2p_udp_put(udp);
-    else
-        (*out)->refs++;
     return err;
-}
-
-/* With the last application go the closed connections' remains; the endpoint itself goes with the
- * UDP sockets. */
-void p2p_quic_endpoint_put(p2p_quic_endpoint *endpoint) {
-    p2p_udp *udp = endpoint->udp;
-    if (--endpoint->refs == 0) {
-        p2p_quic_conns_clear(endpoint);
-        p2p_quic_tombs_clear(endpoint);
-    }
-    p2p_udp_put(udp);
 }
 
 p2p_udp *p2p_quic_endpoint_udp(const p2p_quic_endpoint *endpoint) {

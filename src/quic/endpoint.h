@@ -40,8 +40,7 @@ struct p2p_quic_endpoint {
     p2p_env *env;
     p2p_udp *udp;
     ngtcp2_mem mem;
-    p2p_tls_context *tls;
-    size_t refs;
+    p2p_quic_tls_context *tls;
     p2p_list listeners;
     p2p_list conns;
     p2p_list tombs; /* oldest first */

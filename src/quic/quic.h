@@ -15,7 +15,7 @@
 typedef struct p2p_quic_endpoint p2p_quic_endpoint; /* one for each host */
 typedef struct p2p_quic_conn p2p_quic_conn;
 typedef struct p2p_quic_app p2p_quic_app;
-typedef struct p2p_tls_credentials p2p_tls_credentials; /* a certificate with its key */
+typedef struct p2p_quic_credentials p2p_quic_credentials; /* a certificate with its key */
 
 /* The engine's part of a stream, embedded in the application's. Zeroed memory is right. */
 typedef struct p2p_quic_stream {
@@ -40,7 +40,7 @@ struct p2p_quic_app {
     /* An inbound connection that was admitted could not even be made. */
     void (*lost)(void *ctx, const p2p_sockaddr *remote, p2p_err err);
     /* The certificate to show; borrowed while the connection is being made. */
-    p2p_err (*credentials)(void *ctx, const p2p_tls_credentials **out);
+    p2p_err (*credentials)(void *ctx, const p2p_quic_credentials **out);
     /*
      * Judges the peer's certificate (DER), the only check there is. The application may set
      * p2p_quic_conn_set_self here already. Its error is the connection's.
@@ -83,9 +83,8 @@ struct p2p_quic_app {
  * ------------------------------------------------------------------------------------------------
  */
 
-/* The host's endpoint, made for the first who asks; each get needs a put. */
+/* The host's endpoint, made for the first who asks; it is freed with the host. */
 P2P_NODISCARD p2p_err p2p_quic_endpoint_get(p2p_quic_endpoint **out, p2p_env *env);
-void p2p_quic_endpoint_put(p2p_quic_endpoint *endpoint);
 p2p_udp *p2p_quic_endpoint_udp(const p2p_quic_endpoint *endpoint);
 
 /* An application that takes connections on a socket. Embedded in its owner, which fills it. */
@@ -110,6 +109,10 @@ typedef struct p2p_quic_dial_params {
 /* NO_MEMORY or CRYPTO at once; everything else by `established` or `closed`. */
 P2P_NODISCARD p2p_err p2p_quic_dial(
     p2p_quic_endpoint *endpoint, p2p_quic_conn **out, const p2p_quic_dial_params *params);
+
+/* The application goes: ends what connections it has left, by `closed` with SHUTDOWN. Only while
+ * the host is being freed. */
+void p2p_quic_abandon(p2p_quic_endpoint *endpoint, const void *ctx);
 
 /* Takes a connection's qlog (JSON text sequence, RFC 7464) piece by piece; `end` with the last. */
 typedef void (*p2p_quic_qlog)(void *ctx, uint64_t number, p2p_bytes piece, bool end);
@@ -138,6 +141,8 @@ bool p2p_quic_conn_outbound(const p2p_quic_conn *conn);
 const p2p_sockaddr *p2p_quic_conn_remote(const p2p_quic_conn *conn);
 /* As far as known: the address a datagram came to, else the one the socket is bound to. */
 void p2p_quic_conn_local(const p2p_quic_conn *conn, p2p_sockaddr *local);
+bool p2p_quic_conn_is_established(const p2p_quic_conn *conn);
+p2p_time p2p_quic_conn_started(const p2p_quic_conn *conn); /* its first packet */
 p2p_time p2p_quic_conn_rtt(const p2p_quic_conn *conn);
 /* Sends keep-alives (half the negotiated idle time-out apart) or stops to. On after `established`
  * unless env->timeouts->keepalive is 0. */

@@ -100,7 +100,7 @@ static void peer_closed(const p2p_quic_conn *conn, p2p_reason *reason) {
 
 static void tls_failed(const p2p_quic_conn *conn, p2p_reason *reason, ngtcp2_ccerr *why) {
     uint8_t alert = ngtcp2_conn_get_tls_alert(conn->ng);
-    p2p_err err = p2p_tls_session_err(conn->tls);
+    p2p_err err = p2p_quic_tls_session_err(conn->tls);
     reason->err = err != P2P_OK ? err : find_alert(alert).err;
     ngtcp2_ccerr_set_tls_alert(why, alert, NULL, 0);
     if (err != P2P_OK)

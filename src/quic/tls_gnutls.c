@@ -29,23 +29,23 @@
 
 enum { TRANSPORT_PARAMETERS_MAX = 512 };
 
-struct p2p_tls_context {
+struct p2p_quic_tls_context {
     const p2p_mem *mem;
     gnutls_priority_t priorities;
 };
 
-struct p2p_tls_credentials {
+struct p2p_quic_credentials {
     const p2p_mem *mem;
     gnutls_certificate_credentials_t gnutls;
 };
 
-struct p2p_tls_session {
+struct p2p_quic_tls_session {
     const p2p_mem *mem;
     gnutls_session_t gnutls;
     p2p_quic_conn *conn;
     ngtcp2_conn *ng;
-    const p2p_tls_hooks *hooks;
-    const char *alpn[P2P_TLS_ALPN_MAX];
+    const p2p_quic_tls_hooks *hooks;
+    const char *alpn[P2P_QUIC_ALPN_MAX];
     size_t alpn_count;
     p2p_err err;
 };
@@ -53,8 +53,8 @@ struct p2p_tls_session {
 /* --- what sessions share
  * ------------------------------------------------------------------------------------------ */
 
-p2p_err p2p_tls_context_new(p2p_tls_context **out, const p2p_mem *mem) {
-    p2p_tls_context *context = p2p_mem_alloc(mem, sizeof *context);
+p2p_err p2p_quic_tls_context_new(p2p_quic_tls_context **out, const p2p_mem *mem) {
+    p2p_quic_tls_context *context = p2p_mem_alloc(mem, sizeof *context);
     *out = context;
     if (context == NULL)
         return P2P_ERR_NO_MEMORY;
@@ -66,18 +66,18 @@ p2p_err p2p_tls_context_new(p2p_tls_context **out, const p2p_mem *mem) {
     return P2P_ERR_CRYPTO;
 }
 
-void p2p_tls_context_free(p2p_tls_context *context) {
+void p2p_quic_tls_context_free(p2p_quic_tls_context *context) {
     if (context == NULL)
         return;
     gnutls_priority_deinit(context->priorities);
     p2p_mem_free(context->mem, context, sizeof *context);
 }
 
-p2p_err p2p_tls_credentials_new(
-    p2p_tls_credentials **out, const p2p_mem *mem, p2p_bytes certificate, p2p_bytes private_key) {
+p2p_err p2p_quic_credentials_new(
+    p2p_quic_credentials **out, const p2p_mem *mem, p2p_bytes certificate, p2p_bytes private_key) {
     gnutls_datum_t der = {(uint8_t *)certificate.ptr, (unsigned)certificate.len};
     gnutls_datum_t key = {(uint8_t *)private_key.ptr, (unsigned)private_key.len};
-    p2p_tls_credentials *own = p2p_mem_alloc(mem, sizeof *own);
+    p2p_quic_credentials *own = p2p_mem_alloc(mem, sizeof *own);
     *out = own;
     if (own == NULL)
         return P2P_ERR_NO_MEMORY;
@@ -85,12 +85,12 @@ p2p_err p2p_tls_credentials_new(
     if (gnutls_certificate_allocate_credentials(&own->gnutls) == 0 &&
         gnutls_certificate_set_x509_key_mem(own->gnutls, &der, &key, GNUTLS_X509_FMT_DER) >= 0)
         return P2P_OK;
-    p2p_tls_credentials_free(own);
+    p2p_quic_credentials_free(own);
     *out = NULL;
     return P2P_ERR_CRYPTO;
 }
 
-void p2p_tls_credentials_free(p2p_tls_credentials *own) {
+void p2p_quic_credentials_free(p2p_quic_credentials *own) {
     if (own == NULL)
         return;
     if (own->gnutls != NULL)
@@ -103,7 +103,7 @@ void p2p_tls_credentials_free(p2p_tls_credentials *own) {
 
 static int secrets(gnutls_session_t gnutls, gnutls_record_encryption_level_t at, const void *rx,
     const void *tx, size_t len) {
-    p2p_tls_session *session = gnutls_session_get_ptr(gnutls);
+    p2p_quic_tls_session *session = gnutls_session_get_ptr(gnutls);
     ngtcp2_encryption_level level = ngtcp2_crypto_gnutls_from_gnutls_record_encryption_level(at);
     if (rx != NULL &&
         ngtcp2_crypto_derive_and_install_rx_key(session->ng, NULL, NULL, NULL, level, rx, len) != 0)
@@ -116,7 +116,7 @@ static int secrets(gnutls_session_t gnutls, gnutls_record_encryption_level_t at,
 
 static int handshake_out(gnutls_session_t gnutls, gnutls_record_encryption_level_t at,
     gnutls_handshake_description_t type, const void *data, size_t len) {
-    p2p_tls_session *session = gnutls_session_get_ptr(gnutls);
+    p2p_quic_tls_session *session = gnutls_session_get_ptr(gnutls);
     if (type == GNUTLS_HANDSHAKE_CHANGE_CIPHER_SPEC)
         return 0; /* not part of TLS in QUIC (RFC 9001 §8.4) */
     return ngtcp2_conn_submit_crypto_data(session->ng,
@@ -127,7 +127,7 @@ static int handshake_out(gnutls_session_t gnutls, gnutls_record_encryption_level
 
 static int alert_out(gnutls_session_t gnutls, gnutls_record_encryption_level_t at,
     gnutls_alert_level_t level, gnutls_alert_description_t alert) {
-    p2p_tls_session *session = gnutls_session_get_ptr(gnutls);
+    p2p_quic_tls_session *session = gnutls_session_get_ptr(gnutls);
     (void)at;
     (void)level;
     ngtcp2_conn_set_tls_alert(session->ng, (uint8_t)alert);
@@ -135,7 +135,7 @@ static int alert_out(gnutls_session_t gnutls, gnutls_record_encryption_level_t a
 }
 
 static int parameters_in(gnutls_session_t gnutls, const unsigned char *data, size_t len) {
-    p2p_tls_session *session = gnutls_session_get_ptr(gnutls);
+    p2p_quic_tls_session *session = gnutls_session_get_ptr(gnutls);
     int rv = ngtcp2_conn_decode_and_set_remote_transport_params(session->ng, data, len);
     if (rv == 0)
         return 0;
@@ -144,7 +144,7 @@ static int parameters_in(gnutls_session_t gnutls, const unsigned char *data, siz
 }
 
 static int parameters_out(gnutls_session_t gnutls, gnutls_buffer_t out) {
-    p2p_tls_session *session = gnutls_session_get_ptr(gnutls);
+    p2p_quic_tls_session *session = gnutls_session_get_ptr(gnutls);
     uint8_t bytes[TRANSPORT_PARAMETERS_MAX];
     ngtcp2_ssize len = ngtcp2_conn_encode_local_transport_params(session->ng, bytes, sizeof bytes);
     if (len < 0)
@@ -153,7 +153,7 @@ static int parameters_out(gnutls_session_t gnutls, gnutls_buffer_t out) {
 }
 
 static int verify(gnutls_session_t gnutls) {
-    p2p_tls_session *session = gnutls_session_get_ptr(gnutls);
+    p2p_quic_tls_session *session = gnutls_session_get_ptr(gnutls);
     unsigned count = 0;
     const gnutls_datum_t *chain = gnutls_certificate_get_peers(gnutls, &count);
     session->err = P2P_ERR_BAD_CERTIFICATE;
@@ -165,7 +165,7 @@ static int verify(gnutls_session_t gnutls) {
 
 /* The client's hello is read: what it wants to speak decides which certificate it is shown. */
 static int hello_read(gnutls_session_t gnutls) {
-    p2p_tls_session *session = gnutls_session_get_ptr(gnutls);
+    p2p_quic_tls_session *session = gnutls_session_get_ptr(gnutls);
     gnutls_datum_t chosen;
     if (gnutls_alpn_get_selected_protocol(gnutls, &chosen) != 0) {
         session->err = P2P_ERR_NO_PROTOCOL;
@@ -175,7 +175,7 @@ static int hello_read(gnutls_session_t gnutls) {
     while (i < session->alpn_count && !p2p_bytes_equal(p2p_bytes_text(session->alpn[i]),
                                           p2p_bytes_of(chosen.data, chosen.size)))
         i++;
-    const p2p_tls_credentials *own = NULL;
+    const p2p_quic_credentials *own = NULL;
     bool demand = false;
     session->err = i < session->alpn_count
                        ? session->hooks->selected(session->conn, session->alpn[i], &own, &demand)
@@ -191,8 +191,8 @@ static int hello_read(gnutls_session_t gnutls) {
  * ------------------------------------------------------------------------------------------------------
  */
 
-static int offer_alpn(p2p_tls_session *session) {
-    gnutls_datum_t names[P2P_TLS_ALPN_MAX];
+static int offer_alpn(p2p_quic_tls_session *session) {
+    gnutls_datum_t names[P2P_QUIC_ALPN_MAX];
     for (size_t i = 0; i < session->alpn_count; i++)
         names[i] =
             (gnutls_datum_t){(uint8_t *)session->alpn[i], (unsigned)strlen(session->alpn[i])};
@@ -200,7 +200,7 @@ static int offer_alpn(p2p_tls_session *session) {
         session->gnutls, names, (unsigned)session->alpn_count, GNUTLS_ALPN_MANDATORY);
 }
 
-static int configure(p2p_tls_session *session, const p2p_tls_params *params) {
+static int configure(p2p_quic_tls_session *session, const p2p_quic_tls_params *params) {
     gnutls_session_t gnutls = session->gnutls;
     gnutls_session_set_ptr(gnutls, session);
     gnutls_handshake_set_secret_function(gnutls, secrets);
@@ -224,9 +224,9 @@ static int configure(p2p_tls_session *session, const p2p_tls_params *params) {
         NULL, NULL, NULL, GNUTLS_EXT_FLAG_TLS | GNUTLS_EXT_FLAG_CLIENT_HELLO | GNUTLS_EXT_FLAG_EE);
 }
 
-p2p_err p2p_tls_session_new(p2p_tls_session **out, const p2p_tls_params *params) {
+p2p_err p2p_quic_tls_session_new(p2p_quic_tls_session **out, const p2p_quic_tls_params *params) {
     const p2p_mem *mem = params->context->mem;
-    p2p_tls_session *session = p2p_mem_alloc(mem, sizeof *session);
+    p2p_quic_tls_session *session = p2p_mem_alloc(mem, sizeof *session);
     *out = session;
     if (session == NULL)
         return P2P_ERR_NO_MEMORY;
@@ -246,12 +246,12 @@ p2p_err p2p_tls_session_new(p2p_tls_session **out, const p2p_tls_params *params)
         ngtcp2_conn_set_tls_native_handle(params->ng, session->gnutls);
         return P2P_OK;
     }
-    p2p_tls_session_free(session);
+    p2p_quic_tls_session_free(session);
     *out = NULL;
     return rv == GNUTLS_E_MEMORY_ERROR ? P2P_ERR_NO_MEMORY : P2P_ERR_CRYPTO;
 }
 
-void p2p_tls_session_free(p2p_tls_session *session) {
+void p2p_quic_tls_session_free(p2p_quic_tls_session *session) {
     if (session == NULL)
         return;
     if (session->gnutls != NULL)
@@ -260,7 +260,7 @@ void p2p_tls_session_free(p2p_tls_session *session) {
     p2p_mem_free(session->mem, session, sizeof *session);
 }
 
-p2p_err p2p_tls_session_err(const p2p_tls_session *session) {
+p2p_err p2p_quic_tls_session_err(const p2p_quic_tls_session *session) {
     return session == NULL ? P2P_OK : session->err;
 }
 
@@ -274,7 +274,7 @@ static int crypto_in(ngtcp2_conn *ng, ngtcp2_encryption_level level, uint64_t of
     return ngtcp2_crypto_recv_crypto_data_cb(ng, level, offset, data, len, conn);
 }
 
-void p2p_tls_callbacks(ngtcp2_callbacks *callbacks) {
+void p2p_quic_tls_callbacks(ngtcp2_callbacks *callbacks) {
     callbacks->client_initial = ngtcp2_crypto_client_initial_cb;
     callbacks->recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
     callbacks->recv_crypto_data = crypto_in;

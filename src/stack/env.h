@@ -46,7 +46,6 @@ typedef struct p2p_env {
     uint64_t next_id; /* connections, dials, listeners */
     size_t stream_count;
     p2p_host *host;
-    struct p2p_udp *udp; /* the shared UDP sockets (transport/udp_mux.h); NULL: none needed yet */
     p2p_env_part *parts; /* the host frees them last, with p2p_env_free_parts */
 } p2p_env;
 

@@ -35,12 +35,15 @@ struct p2p_udp_sock {
 };
 
 struct p2p_udp {
+    p2p_env_part part;
     p2p_env *env;
-    size_t refs;
     p2p_list socks;
     p2p_list consumers;
     p2p_timer telling; /* users of a bound socket are told outside of the call that asked */
 };
+
+/* What the environment knows the mux by. */
+static const char OWNER;
 
 p2p_udp_kind p2p_udp_kind_of(uint8_t first_byte) {
     if (first_byte <= 3)
@@ -85,28 +88,6 @@ static void tell(p2p_timer *timer, p2p_time now) {
     }
 }
 
-p2p_err p2p_udp_get(p2p_udp **out, p2p_env *env) {
-    *out = env->udp;
-    if (env->udp != NULL) {
-        env->udp->refs++;
-        return P2P_OK;
-    }
-    p2p_udp *udp = p2p_mem_alloc(env->mem, sizeof *udp);
-    if (udp == NULL)
-        return P2P_ERR_NO_MEMORY;
-    udp->env = env;
-    udp->refs = 1;
-    p2p_list_init(&udp->socks);
-    p2p_list_init(&udp->consumers);
-    p2p_err err = p2p_timers_expect(&env->timers, &udp->telling, tell);
-    if (err != P2P_OK) {
-        p2p_mem_free(env->mem, udp, sizeof *udp);
-        return err;
-    }
-    *out = env->udp = udp;
-    return P2P_OK;
-}
-
 static void drop_loose(p2p_udp_sock *sock, loose *datagram) {
     p2p_list_remove(&datagram->node);
     sock->loose_count--;
@@ -130,11 +111,10 @@ static void bury_sock(p2p_udp_sock *sock) {
     p2p_env_bury(env, &sock->dead, free_sock);
 }
 
-/* The last reference goes when the host does: nothing of a turn is under way. */
-void p2p_udp_put(p2p_udp *udp) {
+/* Nothing of a turn is under way any more: what is buried here is freed here. */
+static void free_udp(p2p_env_part *part) {
+    p2p_udp *udp = P2P_CONTAINER(part, p2p_udp, part);
     p2p_env *env = udp->env;
-    if (--udp->refs > 0)
-        return;
     for (p2p_list *node; (node = p2p_list_pop(&udp->consumers)) != NULL;) {
         p2p_udp_consumer *consumer = P2P_CONTAINER(node, p2p_udp_consumer, node);
         consumer->free(consumer);
@@ -148,7 +128,6 @@ void p2p_udp_put(p2p_udp *udp) {
         }
         bury_sock(sock);
     }
-    /* Sockets buried in this turn point here. */
     for (p2p_list *node = env->dead.next; node != &env->dead;) {
         p2p_dead *dead = P2P_CONTAINER(node, p2p_dead, node);
         node = node->next;
@@ -158,8 +137,28 @@ void p2p_udp_put(p2p_udp *udp) {
         free_sock(dead);
     }
     p2p_timers_forget(&env->timers, &udp->telling);
-    env->udp = NULL;
     p2p_mem_free(env->mem, udp, sizeof *udp);
+}
+
+p2p_err p2p_udp_get(p2p_udp **out, p2p_env *env) {
+    p2p_env_part *part = p2p_env_find_part(env, &OWNER);
+    *out = part == NULL ? NULL : P2P_CONTAINER(part, p2p_udp, part);
+    if (part != NULL)
+        return P2P_OK;
+    p2p_udp *udp = p2p_mem_alloc(env->mem, sizeof *udp);
+    if (udp == NULL)
+        return P2P_ERR_NO_MEMORY;
+    udp->env = env;
+    p2p_list_init(&udp->socks);
+    p2p_list_init(&udp->consumers);
+    p2p_err err = p2p_timers_expect(&env->timers, &udp->telling, tell);
+    if (err != P2P_OK) {
+        p2p_mem_free(env->mem, udp, sizeof *udp);
+        return err;
+    }
+    p2p_env_add_part(env, &udp->part, &OWNER, free_udp);
+    *out = udp;
+    return P2P_OK;
 }
 
 void p2p_udp_add_consumer(p2p_udp *udp, p2p_udp_consumer *consumer) {

@@ -33,7 +33,7 @@ struct p2p_udp_consumer {
     /* False: not for this one, ask the next. `data` may be changed. */
     bool (*datagram)(p2p_udp_consumer *consumer, p2p_udp_sock *sock, uint8_t *data, size_t len,
         const p2p_input *from);
-    /* The last reference to the p2p_udp is gone: free the owner. */
+    /* The host goes: free the owner. */
     void (*free)(p2p_udp_consumer *consumer);
 };
 
@@ -60,9 +60,8 @@ struct p2p_udp_user {
     void (*closed)(p2p_udp_user *user, p2p_err err);
 };
 
-/* The host's, made for the first who asks. Each get needs a put. */
+/* The host's, made for the first who asks; the environment frees it with the host. */
 P2P_NODISCARD p2p_err p2p_udp_get(p2p_udp **out, p2p_env *env);
-void p2p_udp_put(p2p_udp *udp);
 
 /* Consumers are asked in the order in which they were added; they stay until the end. */
 void p2p_udp_add_consumer(p2p_udp *udp, p2p_udp_consumer *consumer);
