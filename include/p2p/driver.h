@@ -36,18 +36,20 @@ typedef uint64_t p2p_socket;
 enum { P2P_FAMILY_MEMORY = 1 };
 
 typedef enum p2p_input_type {
-    P2P_INPUT_TICK,      /* time passed */
-    P2P_INPUT_OPENED,    /* CONNECT, LISTEN or BIND succeeded: socket, local, remote (CONNECT) */
-    P2P_INPUT_ACCEPTED,  /* a stream connection arrived: listener, socket, local, remote */
-    P2P_INPUT_BYTES,     /* socket, data (the host may change it); the driver owns the block */
-    P2P_INPUT_DATAGRAM,  /* socket, data, remote, local (own address if known), segment, ecn */
-    P2P_INPUT_WRITABLE,  /* a socket that refused bytes takes them again: a SEND effect follows if
-                            there are any */
-    P2P_INPUT_EOF,       /* the other side ended its direction of a stream socket */
-    P2P_INPUT_CLOSED,    /* the socket is gone or could not be made: socket, err. Not sent after a
-                            CLOSE effect */
-    P2P_INPUT_RESOLVED,  /* request, err, addrs, addr_count */
-    P2P_INPUT_INTERFACES /* the machine's own addresses: addrs, addr_count */
+    P2P_INPUT_TICK,       /* time passed */
+    P2P_INPUT_OPENED,     /* CONNECT, LISTEN or BIND succeeded: socket, local, remote (CONNECT) */
+    P2P_INPUT_ACCEPTED,   /* a stream connection arrived: listener, socket, local, remote */
+    P2P_INPUT_BYTES,      /* socket, data (the host may change it); the driver owns the block */
+    P2P_INPUT_DATAGRAM,   /* socket, data, remote, local (own address if known), segment, ecn */
+    P2P_INPUT_WRITABLE,   /* a socket that refused bytes takes them again: a SEND effect follows if
+                             there are any */
+    P2P_INPUT_EOF,        /* the other side ended its direction of a stream socket */
+    P2P_INPUT_CLOSED,     /* the socket is gone or could not be made: socket, err. Not sent after a
+                             CLOSE effect */
+    P2P_INPUT_RESOLVED,   /* request, err, addrs, addr_count */
+    P2P_INPUT_INTERFACES, /* the machine's own addresses: addrs, addr_count */
+    P2P_INPUT_PAUSED      /* a listener stopped accepting for a moment and will go on by itself:
+                             socket, err (NO_DESCRIPTOR, NO_MEMORY) */
 } p2p_input_type;
 
 typedef struct p2p_input {

@@ -15,6 +15,7 @@
 #ifndef P2P_NODE_H
 #define P2P_NODE_H
 
+#include <p2p/driver.h>
 #include <p2p/host.h>
 
 #ifdef __cplusplus
@@ -34,6 +35,7 @@ P2P_API P2P_NODISCARD p2p_err p2p_node_new(p2p_node **out, const p2p_config *con
 P2P_API P2P_NODISCARD p2p_err p2p_node_new_on(
     p2p_node **out, const p2p_config *config, struct uv_loop_s *loop);
 P2P_API void p2p_node_on_event(p2p_node *node, p2p_event_fn fn, void *ctx);
+/* Closes everything at once. Not from inside a callback. */
 P2P_API void p2p_node_free(p2p_node *node);
 
 P2P_API p2p_host *p2p_node_host(p2p_node *node);
@@ -51,7 +53,14 @@ P2P_API void p2p_node_kick(p2p_node *node);
  * LIMIT: too many wait. */
 P2P_API P2P_NODISCARD p2p_err p2p_node_post(p2p_node *node, void (*fn)(void *ctx), void *ctx);
 
-/* "gso", "gro" and the like: what the driver found the kernel to do for datagram sockets. */
+/*
+ * Shows each input (p2p/driver.h) just before the host gets it, so that a run can be recorded and
+ * played again. NULL stops it.
+ */
+typedef void (*p2p_record_fn)(void *ctx, const p2p_input *input);
+P2P_API void p2p_node_record(p2p_node *node, p2p_record_fn fn, void *ctx);
+
+/* "gso gro", one of them or "none": what the driver found the kernel to do for datagram sockets. */
 P2P_API const char *p2p_node_offload(const p2p_node *node);
 
 #ifdef __cplusplus

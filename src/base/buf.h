@@ -28,7 +28,8 @@ static inline size_t p2p_buf_len(const p2p_buf *buf) {
 }
 
 static inline p2p_bytes p2p_buf_view(const p2p_buf *buf) {
-    return (p2p_bytes){buf->base + buf->start, buf->end - buf->start};
+    size_t len = buf->end - buf->start;
+    return (p2p_bytes){len == 0 ? buf->base : buf->base + buf->start, len};
 }
 
 /* Room for `len` more bytes at the back, to be filled and then committed. NULL with TOO_BIG or

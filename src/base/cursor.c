@@ -16,7 +16,8 @@ p2p_bytes p2p_cursor_take(p2p_cursor *c, uint64_t n) {
         return (p2p_bytes){0};
     }
     p2p_bytes taken = {c->ptr, (size_t)n};
-    c->ptr += taken.len;
+    if (n > 0) /* an empty view may have no pointer, which C lets nobody add 0 to */
+        c->ptr += taken.len;
     c->left -= taken.len;
     return taken;
 }
@@ -91,6 +92,8 @@ p2p_err p2p_cursor_end(const p2p_cursor *c) {
 }
 
 void p2p_writer_bytes(p2p_writer *w, p2p_bytes bytes) {
+    if (bytes.len == 0)
+        return;
     if (w->len <= w->cap && bytes.len <= w->cap - w->len)
         p2p_copy(w->base + w->len, bytes.ptr, bytes.len);
     w->len += bytes.len;

@@ -2,8 +2,8 @@
 /*
  * The narrow seam to cryptographic primitives: by operation, with no library type in it. One set of
  * files implements it for each provider and the build links exactly one: openssl_*.c everywhere,
- * wasm.c where the embedding page or runtime supplies the primitives. Everything above this header is
- * provider-free.
+ * wasm.c where the embedding page or runtime supplies the primitives. Everything above this header
+ * is provider-free.
  *
  * Sizes are in the types. Secrets are wiped by whoever holds them. Functions that can only fail for
  * want of memory or through the provider say P2P_ERR_CRYPTO.

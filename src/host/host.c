@@ -48,6 +48,11 @@ static void init_env(p2p_host *host, const p2p_config *config, p2p_time now) {
     p2p_list_init(&env->dead);
 }
 
+static void on_identified(void *ctx, p2p_conn *conn, p2p_identify_told *take_told) {
+    p2p_host *host = ctx;
+    p2p_swarm_event_info(&host->swarm, conn, &take_told->info, take_told, take_told->block_size);
+}
+
 p2p_err p2p_host_new(p2p_host **out, const p2p_config *config, p2p_time now) {
     *out = NULL;
     if (config->size != sizeof *config || config->identity == NULL || config->random.fill == NULL)
@@ -72,6 +77,14 @@ p2p_err p2p_host_new(p2p_host **out, const p2p_config *config, p2p_time now) {
         p2p_host_free(host);
         return err;
     }
+    if (!config->no_identify) {
+        p2p_identify_params params = {host, host->agent, on_identified, host};
+        err = p2p_identify_new(&host->identify, &params);
+    }
+    if (err != P2P_OK) {
+        p2p_host_free(host);
+        return err;
+    }
     *out = host;
     return P2P_OK;
 }
@@ -86,6 +99,7 @@ void p2p_host_free(p2p_host *host) {
         return;
     p2p_env *env = &host->env;
     p2p_swarm_deinit(&host->swarm);
+    p2p_identify_free(host->identify);
     size_t at = 0;
     for (p2p_map_entry *entry; (entry = p2p_map_next(&host->timers, &at)) != NULL;)
         free_timer(host, entry->value);
@@ -159,8 +173,11 @@ bool p2p_host_next_event(p2p_host *host, p2p_event *event) {
         p2p_stream_dispatch(p2p_stream_of_ready(node));
         free_dead(host);
     }
-    bool some = p2p_swarm_take_event(&host->swarm, event);
-    free_dead(host);
+    bool some;
+    do {
+        some = p2p_swarm_take_event(&host->swarm, event);
+        free_dead(host);
+    } while (some && host->identify != NULL && p2p_identify_event(host->identify, event));
     return some;
 }
 
@@ -206,11 +223,16 @@ p2p_err p2p_host_set_timer(p2p_host *host, uint64_t number, p2p_time when) {
  */
 
 p2p_err p2p_host_add_protocol(p2p_host *host, const p2p_protocol *protocol, void *self) {
-    return p2p_swarm_add_protocol(&host->swarm, protocol, self);
+    p2p_err err = p2p_swarm_add_protocol(&host->swarm, protocol, self);
+    if (err == P2P_OK && host->identify != NULL && protocol->inbound)
+        p2p_identify_changed(host->identify);
+    return err;
 }
 
 void p2p_host_remove_protocol(p2p_host *host, const p2p_protocol *protocol) {
     p2p_swarm_remove_protocol(&host->swarm, protocol);
+    if (host->identify != NULL && protocol->inbound)
+        p2p_identify_changed(host->identify);
 }
 
 const char *p2p_host_protocol(const p2p_host *host, size_t index) {

@@ -2,9 +2,8 @@
 #ifndef P2P_HOST_HOST_H
 #define P2P_HOST_HOST_H
 
+#include "protocol/identify.h"
 #include "swarm/swarm.h"
-
-typedef struct p2p_identify p2p_identify;
 
 enum { P2P_AGENT_MAX = 128 };
 

@@ -18,9 +18,10 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "identity/identity.h"
-#include "secure/noise_frame.h"
+#include "secure/frame.h"
 #include "secure/noise_keys.h"
 #include "secure/noise_payload.h"
+#include "secure/noise_transport.h"
 
 enum {
     FIRST_MESSAGE_LEN = 32, /* an ephemeral key and an empty payload, in clear */
@@ -219,11 +220,13 @@ static p2p_err noise_feed(p2p_layer *layer, uint8_t *data, size_t len) {
     noise_layer *noise = P2P_CONTAINER(layer, noise_layer, layer);
     p2p_err err = P2P_OK;
     while (err == P2P_OK && len > 0) {
-        p2p_noise_message message;
-        err = p2p_noise_frame_next(&noise->partial, message_max(noise), &data, &len, &message);
-        if (err == P2P_OK && message.ptr != NULL)
-            err = use_message(noise, message);
-        p2p_noise_frame_done(&noise->partial, &message);
+        const p2p_frame_format format = {P2P_NOISE_HEAD_LEN, message_max(noise)};
+        p2p_frame frame;
+        err = p2p_frame_next(&noise->partial, &format, &data, &len, &frame);
+        if (err == P2P_OK && frame.ptr != NULL)
+            err = use_message(noise, (p2p_noise_message){frame.ptr + P2P_NOISE_HEAD_LEN,
+                                         frame.len - P2P_NOISE_HEAD_LEN});
+        p2p_frame_done(&noise->partial, &frame);
     }
     return err;
 }
@@ -305,7 +308,7 @@ p2p_err p2p_noise_start(
         return P2P_ERR_NO_MEMORY;
     noise->layer = (p2p_layer){.ops = &NOISE_OPS, .wire = params->wire};
     noise->mem = mem;
-    p2p_buf_init(&noise->partial, mem, P2P_NOISE_FRAME_MAX);
+    p2p_buf_init(&noise->partial, mem, P2P_NOISE_HEAD_LEN + P2P_NOISE_MESSAGE_MAX);
     p2p_buf_init(&noise->unsent, mem, P2P_NOISE_HEAD_LEN + HANDSHAKE_MESSAGE_MAX);
     if (options == NULL)
         options = &NO_OPTIONS;

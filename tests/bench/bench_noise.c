@@ -15,7 +15,7 @@
 
 #include <openssl/evp.h>
 
-#include "secure/noise_frame.h"
+#include "secure/noise_transport.h"
 #include "stack/security.h"
 
 static double now(void) {

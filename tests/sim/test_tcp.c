@@ -66,6 +66,40 @@ static void two_hosts_ping_each_other(void **state) {
     world_deinit(&w);
 }
 
+static p2p_peer_info seen;
+static char seen_agent[64];
+static p2p_multiaddr seen_addr;
+
+static void note_identified(node *self, const p2p_event *event) {
+    (void)self;
+    if (event->type != P2P_EVENT_IDENTIFIED)
+        return;
+    seen = *event->info;
+    snprintf(
+        seen_agent, sizeof seen_agent, "%.*s", (int)seen.agent.len, (const char *)seen.agent.ptr);
+    if (seen.addr_count > 0)
+        seen_addr = seen.addrs[0];
+}
+
+static void identify_tells_agent_protocols_and_signed_addresses(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    char text[64];
+    start_pair(&w, &a, &b, 5 * P2P_MILLISECOND);
+    a->on_event = note_identified;
+    world_dial(a, b);
+    world_run(&w, P2P_SECOND);
+    check(strncmp(seen_agent, "c-libp2p/", 9) == 0);
+    check(seen.protocol_count == 4);
+    check(seen.addrs_signed);
+    p2p_multiaddr_format(text, sizeof text, &seen_addr);
+    assert_string_equal(text, "/ip4/10.0.0.2/tcp/4001");
+    p2p_multiaddr_format(text, sizeof text, &seen.observed);
+    assert_string_equal(text, "/ip4/10.0.0.1/tcp/40000");
+    world_deinit(&w);
+}
+
 static p2p_time first_answer;
 
 static void note_first(void *ctx, p2p_ping *ping, p2p_err err, p2p_time rtt) {
@@ -122,6 +156,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_hosts_ping_each_other),
         cmocka_unit_test(connect_and_one_byte_take_three_round_trips),
+        cmocka_unit_test(identify_tells_agent_protocols_and_signed_addresses),
         cmocka_unit_test(megabytes_arrive_both_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "secure/noise_handshake.h"
 
-#include "secure/noise_frame.h"
+#include "secure/noise_transport.h"
 #include "support/check.h"
 
 typedef struct vector {

@@ -1,79 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "secure/noise_frame.h"
+#include "secure/noise_transport.h"
 
 #include "support/check.h"
-
-static p2p_mem plain = {NULL, NULL};
-
-static void a_whole_frame_is_left_where_it_lies(void **state) {
-    (void)state;
-    p2p_buf partial;
-    uint8_t block[] = {0, 3, 'a', 'b', 'c', 0, 0, 0, 1, 'd'};
-    uint8_t *data = block;
-    size_t len = sizeof block;
-    p2p_noise_message m;
-    p2p_buf_init(&partial, &plain, P2P_NOISE_FRAME_MAX);
-    check_ok(p2p_noise_frame_next(&partial, 100, &data, &len, &m));
-    check(m.ptr == block + 2 && m.len == 3);
-    check_ok(p2p_noise_frame_next(&partial, 100, &data, &len, &m));
-    check(m.ptr == block + 7 && m.len == 0);
-    check_ok(p2p_noise_frame_next(&partial, 100, &data, &len, &m));
-    check(m.ptr == block + 9 && m.len == 1 && len == 0);
-    check(partial.base == NULL);
-}
-
-static void any_fragmentation_gives_the_same_frames(void **state) {
-    (void)state;
-    const uint8_t wire[] = {0, 3, 'a', 'b', 'c', 0, 0, 0, 1, 'd', 0, 2, 'e', 'f'};
-    for (unsigned cuts = 0; cuts < 1U << (sizeof wire - 1); cuts++) {
-        p2p_buf partial;
-        uint8_t got[sizeof wire];
-        size_t got_len = 0;
-        p2p_buf_init(&partial, &plain, P2P_NOISE_FRAME_MAX);
-        for (size_t start = 0, end; start < sizeof wire; start = end) {
-            uint8_t block[sizeof wire];
-            for (end = start + 1; end < sizeof wire && !(cuts >> (end - 1) & 1);)
-                end++;
-            memcpy(block, wire + start, end - start);
-            uint8_t *data = block;
-            size_t len = end - start;
-            while (len > 0) {
-                p2p_noise_message m;
-                check_ok(p2p_noise_frame_next(&partial, 3, &data, &len, &m));
-                if (m.ptr != NULL) {
-                    memcpy(got + got_len, m.ptr, m.len);
-                    got_len += m.len;
-                    got[got_len++] = '|';
-                }
-                p2p_noise_frame_done(&partial, &m);
-            }
-        }
-        check_same(p2p_bytes_of(got, got_len), P2P_LITERAL("abc||d|ef|"));
-        check(partial.base == NULL);
-    }
-}
-
-static void a_frame_above_the_maximum_is_refused_at_its_head(void **state) {
-    (void)state;
-    for (size_t first = 1; first <= 2; first++) {
-        p2p_buf partial;
-        uint8_t block[] = {1, 0};
-        uint8_t *data = block;
-        size_t len = first;
-        p2p_noise_message m;
-        p2p_buf_init(&partial, &plain, P2P_NOISE_FRAME_MAX);
-        p2p_err err = p2p_noise_frame_next(&partial, 255, &data, &len, &m);
-        if (first == 1) {
-            check_ok(err);
-            len = 1;
-            err = p2p_noise_frame_next(&partial, 255, &data, &len, &m);
-        }
-        check_err(P2P_ERR_VIOLATION, err);
-        p2p_buf_deinit(&partial);
-    }
-}
-
-/* --- transport --- */
 
 static void transports(p2p_noise_transport *one, p2p_noise_transport *other) {
     const uint8_t key[32] = {1};
@@ -211,9 +139,6 @@ static void a_direction_ends_before_its_counter_wraps(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_whole_frame_is_left_where_it_lies),
-        cmocka_unit_test(any_fragmentation_gives_the_same_frames),
-        cmocka_unit_test(a_frame_above_the_maximum_is_refused_at_its_head),
         cmocka_unit_test(what_is_drawn_fills_the_block_with_frames),
         cmocka_unit_test(a_block_without_room_for_a_frame_stays_empty),
         cmocka_unit_test(a_message_shorter_than_a_tag_is_refused),

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "protocol/identify_message.h"
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "base/proto.h"
+#include "identity/identity.h"
+
+enum {
+    FIELD_PUBLIC_KEY = 1,
+    FIELD_LISTEN_ADDR = 2,
+    FIELD_PROTOCOL = 3,
+    FIELD_OBSERVED_ADDR = 4,
+    FIELD_PROTOCOL_VERSION = 5,
+    FIELD_AGENT_VERSION = 6,
+    FIELD_SIGNED_PEER_RECORD = 8
+};
+
+/* --- writing
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+static void put_body(
+    p2p_writer *w, const p2p_identify_fields *f, size_t addr_count, bool with_record) {
+    p2p_proto_put_bytes(w, FIELD_PUBLIC_KEY, f->public_key);
+    for (size_t i = 0; i < addr_count; i++)
+        p2p_proto_put_bytes(w, FIELD_LISTEN_ADDR, p2p_multiaddr_bytes(&f->addrs[i]));
+    for (size_t i = 0; f->protocol(f->protocol_ctx, i) != NULL; i++)
+        p2p_proto_put_bytes(w, FIELD_PROTOCOL, p2p_bytes_text(f->protocol(f->protocol_ctx, i)));
+    if (f->observed.len > 0)
+        p2p_proto_put_bytes(w, FIELD_OBSERVED_ADDR, p2p_multiaddr_bytes(&f->observed));
+    p2p_proto_put_bytes(w, FIELD_PROTOCOL_VERSION, f->protocol_version);
+    p2p_proto_put_bytes(w, FIELD_AGENT_VERSION, f->agent);
+    if (with_record)
+        p2p_proto_put_bytes(w, FIELD_SIGNED_PEER_RECORD, f->signed_record);
+}
+
+static size_t body_len(const p2p_identify_fields *f, size_t addr_count, bool with_record) {
+    p2p_writer measure = p2p_writer_of(NULL, 0);
+    put_body(&measure, f, addr_count, with_record);
+    return measure.len;
+}
+
+p2p_err p2p_identify_encode(p2p_writer *w, const p2p_identify_fields *f) {
+    size_t addrs = f->addr_count;
+    while (addrs > 0 && body_len(f, addrs, false) > P2P_IDENTIFY_FIRST_MAX)
+        addrs--;
+    bool record = f->signed_record.len > 0;
+    bool together = record && body_len(f, addrs, true) <= P2P_IDENTIFY_FIRST_MAX;
+    p2p_writer_uvarint(w, body_len(f, addrs, together));
+    put_body(w, f, addrs, together);
+    if (record && !together) {
+        p2p_writer measure = p2p_writer_of(NULL, 0);
+        p2p_proto_put_bytes(&measure, FIELD_SIGNED_PEER_RECORD, f->signed_record);
+        p2p_writer_uvarint(w, measure.len);
+        p2p_proto_put_bytes(w, FIELD_SIGNED_PEER_RECORD, f->signed_record);
+    }
+    return p2p_writer_end(w);
+}
+
+/* --- reading
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+/* The first walk: views and counts. */
+typedef struct summary {
+    p2p_bytes public_key, agent, protocol_version, observed, record;
+    size_t addr_count, protocol_count;
+} summary;
+
+static p2p_err summarise(p2p_bytes bodies, summary *s) {
+    p2p_cursor c = p2p_cursor_of(bodies);
+    p2p_proto_field f;
+    *s = (summary){0};
+    while (p2p_proto_next(&c, &f)) {
+        switch (f.number) {
+        case FIELD_PUBLIC_KEY:
+            s->public_key = p2p_proto_bytes(&c, &f);
+            break;
+        case FIELD_LISTEN_ADDR:
+            p2p_proto_bytes(&c, &f);
+            s->addr_count++;
+            break;
+        case FIELD_PROTOCOL:
+            p2p_proto_bytes(&c, &f);
+            s->protocol_count++;
+            break;
+        case FIELD_OBSERVED_ADDR:
+            s->observed = p2p_proto_bytes(&c, &f);
+            break;
+        case FIELD_PROTOCOL_VERSION:
+            s->protocol_version = p2p_proto_bytes(&c, &f);
+            break;
+        case FIELD_AGENT_VERSION:
+            s->agent = p2p_proto_bytes(&c, &f);
+            break;
+        case FIELD_SIGNED_PEER_RECORD:
+            s->record = p2p_proto_bytes(&c, &f);
+            break;
+        default:
+            break;
+        }
+    }
+    s->addr_count = s->addr_count < P2P_IDENTIFY_ADDRS_MAX ? s->addr_count : P2P_IDENTIFY_ADDRS_MAX;
+    if (s->protocol_count > P2P_IDENTIFY_PROTOCOLS_MAX)
+        s->protocol_count = P2P_IDENTIFY_PROTOCOLS_MAX;
+    return p2p_cursor_end(&c);
+}
+
+static p2p_err check_key(const summary *s, const p2p_peer_id *peer) {
+    p2p_peer_id said;
+    if (s->public_key.len == 0)
+        return P2P_OK; /* a push may leave it out */
+    p2p_err err = p2p_peer_id_of_key(&said, s->public_key);
+    if (err != P2P_OK)
+        return err;
+    return p2p_peer_id_equal(&said, peer) ? P2P_OK : P2P_ERR_WRONG_PEER;
+}
+
+/* The addresses a valid record of this peer vouches for; how many, 0 when there is no such record.
+ */
+static size_t read_record(
+    p2p_bytes envelope, const p2p_peer_id *peer, p2p_multiaddr *addrs, const p2p_mem *mem) {
+    if (envelope.len == 0)
+        return 0;
+    p2p_peer_record *record = p2p_mem_alloc(mem, sizeof *record);
+    size_t count = 0;
+    if (record == NULL)
+        return 0;
+    if (p2p_peer_record_open(record, envelope) == P2P_OK &&
+        p2p_peer_id_equal(&record->peer, peer)) {
+        count = record->addr_count < P2P_IDENTIFY_ADDRS_MAX ? record->addr_count
+                                                            : P2P_IDENTIFY_ADDRS_MAX;
+        memcpy(addrs, record->addrs, count * sizeof addrs[0]);
+    }
+    p2p_mem_free(mem, record, sizeof *record);
+    return count;
+}
+
+/* Peers may append their own id to their addresses. */
+static void strip_peer(p2p_multiaddr *addr) {
+    p2p_component part = {0};
+    for (size_t at = 0; p2p_multiaddr_next(addr, &at, &part);)
+        if (at == addr->len && part.code == P2P_P2P) {
+            p2p_multiaddr_decapsulate(addr, P2P_P2P);
+            return;
+        }
+}
+
+/* The second walk: fills the arrays from the copy of the bodies in the block. */
+static void fill(p2p_peer_info *info, p2p_bytes bodies, p2p_multiaddr *addrs, p2p_bytes *protocols,
+    size_t protocol_max) {
+    p2p_cursor c = p2p_cursor_of(bodies);
+    p2p_proto_field f;
+    while (p2p_proto_next(&c, &f)) {
+        if (f.number == FIELD_PROTOCOL && info->protocol_count < protocol_max)
+            protocols[info->protocol_count++] = f.bytes;
+        if (f.number != FIELD_LISTEN_ADDR || info->addrs_signed ||
+            info->addr_count == P2P_IDENTIFY_ADDRS_MAX)
+            continue;
+        p2p_multiaddr *addr = &addrs[info->addr_count];
+        if (p2p_multiaddr_decode(addr, f.bytes) != P2P_OK)
+            continue; /* of a kind unknown here: leave out that one */
+        strip_peer(addr);
+        info->addr_count++;
+    }
+}
+
+p2p_err p2p_identify_decode(
+    p2p_identify_told **out, p2p_bytes bodies, const p2p_peer_id *peer, const p2p_mem *mem) {
+    summary s;
+    *out = NULL;
+    p2p_err err = summarise(bodies, &s);
+    if (err == P2P_OK)
+        err = check_key(&s, peer);
+    if (err != P2P_OK)
+        return err;
+    size_t addrs_size = P2P_IDENTIFY_ADDRS_MAX * sizeof(p2p_multiaddr);
+    size_t protocols_size = s.protocol_count * sizeof(p2p_bytes);
+    size_t size = sizeof **out + addrs_size + protocols_size + bodies.len;
+    p2p_identify_told *told = p2p_mem_alloc(mem, size);
+    if (told == NULL)
+        return P2P_ERR_NO_MEMORY;
+    told->block_size = size;
+    /* Widest alignment first: views, addresses, bytes. */
+    p2p_bytes *protocols = (p2p_bytes *)(void *)(told + 1);
+    p2p_multiaddr *addrs = (p2p_multiaddr *)(void *)((char *)protocols + protocols_size);
+    uint8_t *copy = (uint8_t *)addrs + addrs_size;
+    p2p_copy(copy, bodies.ptr, bodies.len);
+    bodies = p2p_bytes_of(copy, bodies.len);
+    err = summarise(bodies, &s); /* the same views, in the copy */
+    p2p_peer_info *info = &told->info;
+    info->agent = s.agent;
+    info->protocol_version = s.protocol_version;
+    info->protocols = protocols;
+    info->addrs = addrs;
+    info->addr_count = read_record(s.record, peer, addrs, mem);
+    info->addrs_signed = info->addr_count > 0;
+    if (s.observed.len > 0 && p2p_multiaddr_decode(&info->observed, s.observed) != P2P_OK)
+        info->observed.len = 0;
+    fill(info, bodies, addrs, protocols, s.protocol_count);
+    *out = told;
+    return err;
+}
