@@ -21,7 +21,10 @@ enum {
     PEER_CIDS = 4
 };
 
-/* A quiet connection is given up after this time, unless keep-alives are set further apart. */
+/*
+ * A connection on which nothing is heard is given up after this time, go-libp2p's; keep-alives
+ * stand half as far apart at most. A host that sends none does not count either.
+ */
 static const p2p_time IDLE = 30 * P2P_SECOND;
 
 /* --- making
@@ -68,8 +71,7 @@ static void fill_params(p2p_quic_conn *conn, ngtcp2_transport_params *params) {
         limits->streams_inbound_per_conn < 256 ? limits->streams_inbound_per_conn : 256;
     params->initial_max_streams_uni = conn->app->uni_streams;
     params->max_datagram_frame_size = conn->app->datagram_max;
-    p2p_time spaced = 2 * env->timeouts->keepalive;
-    params->max_idle_timeout = spaced > IDLE ? spaced : IDLE;
+    params->max_idle_timeout = env->timeouts->keepalive > 0 ? IDLE : 0;
     params->active_connection_id_limit = PEER_CIDS;
     /* grease_quic_bit stays off: other protocols on the port are told apart by that bit. */
 }
@@ -158,6 +160,7 @@ static p2p_err start_client(p2p_quic_conn *conn) {
     p2p_quic_path_of(&path, p2p_udp_local(conn->user.sock), &conn->remote);
     if (ngtcp2_conn_client_new(&conn->ng, &dcid, &scid, &path.path, NGTCP2_PROTO_VER_V1, &callbacks,
             &settings, &params, &endpoint->mem, conn) != 0) {
+        conn->ng = NULL; /* freed, but not cleared */
         p2p_map_remove(&endpoint->cids, p2p_quic_cid_key(scid.data));
         return P2P_ERR_NO_MEMORY;
     }
@@ -223,6 +226,7 @@ static p2p_err start_server(p2p_quic_conn *conn, const p2p_quic_arrival *in,
     p2p_quic_path_of(&path, p2p_udp_local(in->sock), &in->from->remote);
     if (ngtcp2_conn_server_new(&conn->ng, &hd->scid, &scid, &path.path, hd->version, &callbacks,
             &settings, &params, &endpoint->mem, conn) != 0) {
+        conn->ng = NULL; /* freed, but not cleared */
         p2p_map_remove(&endpoint->cids, p2p_quic_cid_key(scid.data));
         return P2P_ERR_NO_MEMORY;
     }
@@ -491,7 +495,8 @@ void p2p_quic_conn_keep_alive(p2p_quic_conn *conn, bool on) {
     p2p_time idle = ngtcp2_conn_get_local_transport_params(conn->ng)->max_idle_timeout;
     if (theirs->max_idle_timeout > 0 && theirs->max_idle_timeout < idle)
         idle = theirs->max_idle_timeout;
-    ngtcp2_conn_set_keep_alive_timeout(conn->ng, conn->keep_alive ? idle / 2 : UINT64_MAX);
+    p2p_time apart = env->timeouts->keepalive < idle / 2 ? env->timeouts->keepalive : idle / 2;
+    ngtcp2_conn_set_keep_alive_timeout(conn->ng, conn->keep_alive ? apart : UINT64_MAX);
 }
 
 size_t p2p_quic_conn_datagram_max(const p2p_quic_conn *conn) {

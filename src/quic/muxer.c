@@ -137,6 +137,11 @@ size_t p2p_quic_muxer_stream_pull(p2p_quic_conn *quic, p2p_quic_stream *own, siz
     return found;
 }
 
+void p2p_quic_muxer_stream_sent(p2p_quic_conn *quic, p2p_quic_stream *own, size_t len) {
+    (void)quic;
+    p2p_stream_tx_sent(p2p_stream_of_mux(own), len);
+}
+
 void p2p_quic_muxer_stream_acked(p2p_quic_conn *quic, p2p_quic_stream *own, size_t len, bool all) {
     p2p_stream *stream = p2p_stream_of_mux(own);
     (void)quic;

@@ -28,6 +28,7 @@ void p2p_quic_muxer_stream_reset(p2p_quic_conn *quic, p2p_quic_stream *stream, u
 void p2p_quic_muxer_stream_stopped(p2p_quic_conn *quic, p2p_quic_stream *stream);
 size_t p2p_quic_muxer_stream_pull(p2p_quic_conn *quic, p2p_quic_stream *stream, size_t offset,
     p2p_bytes *views, size_t count, bool *fin);
+void p2p_quic_muxer_stream_sent(p2p_quic_conn *quic, p2p_quic_stream *stream, size_t len);
 void p2p_quic_muxer_stream_acked(
     p2p_quic_conn *quic, p2p_quic_stream *stream, size_t len, bool all);
 void p2p_quic_muxer_stream_closed(p2p_quic_conn *quic, p2p_quic_stream *stream);

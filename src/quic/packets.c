@@ -14,6 +14,7 @@
 
 enum {
     BURST = 16,
+    UNPACED_MAX = 10 * 1200,
     /* Chunks of a stream's queue for one packet: one may be a short rest, the next is long enough.
      */
     VIEWS = 2
@@ -117,12 +118,14 @@ static void next_turn(p2p_quic_conn *conn, p2p_quic_stream *stream) {
     }
 }
 
-static void loaded(const load *what, ngtcp2_ssize taken) {
+static void loaded(p2p_quic_conn *conn, const load *what, ngtcp2_ssize taken) {
     if (what->stream == NULL || taken < 0)
         return;
     what->stream->sent += (size_t)taken;
     if (what->fin && (size_t)taken == what->len)
         what->stream->fin_sent = true;
+    if (taken > 0)
+        conn->app->stream_sent(conn, what->stream, (size_t)taken);
 }
 
 /* Errors of one stream; true if the packet can be tried again with another. */
@@ -178,7 +181,7 @@ static ngtcp2_ssize write_packet(
         ngtcp2_ssize taken = -1;
         n = ngtcp2_conn_writev_stream(conn->ng, path, info, dst, size, &taken, flags,
             what.stream == NULL ? -1 : what.stream->id, what.views, what.count, now);
-        loaded(&what, taken);
+        loaded(conn, &what, taken);
         if (n == NGTCP2_ERR_WRITE_MORE || stream_refused(conn, what.stream, n))
             continue;
         if (n > 0 && what.stream != NULL && taken >= 0)
@@ -256,6 +259,18 @@ static bool write_batch(
     return true;
 }
 
+/*
+ * Pacing begins when a burst of RFC 9002's initial window has gone: what is less goes at once, or a
+ * handshake's second packet would wait for its first. ngtcp2 counts what it is not told of yet.
+ */
+static void pace(p2p_quic_conn *conn, size_t len) {
+    conn->unpaced += len;
+    if (conn->unpaced < UNPACED_MAX)
+        return;
+    conn->unpaced = 0;
+    ngtcp2_conn_update_pkt_tx_time(conn->ng, conn->endpoint->env->now);
+}
+
 static void finish_if_done(p2p_quic_conn *conn) {
     ngtcp2_conn_info info;
     ngtcp2_conn_get_conn_info(conn->ng, &info);
@@ -278,7 +293,7 @@ bool p2p_quic_conn_draw(
     bool more = write_batch(conn, dst, cap, max_segments, out);
     conn->busy = false;
     if (!conn->over) {
-        ngtcp2_conn_update_pkt_tx_time(conn->ng, env->now);
+        pace(conn, out->len);
         p2p_quic_conn_settle(conn);
     }
     if (conn->over)

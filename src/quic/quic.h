@@ -70,6 +70,8 @@ struct p2p_quic_app {
      */
     size_t (*stream_pull)(p2p_quic_conn *conn, p2p_quic_stream *stream, size_t offset,
         p2p_bytes *views, size_t count, bool *fin);
+    /* len bytes of what was pulled are under way. */
+    void (*stream_sent)(p2p_quic_conn *conn, p2p_quic_stream *stream, size_t len);
     /* The next len bytes are acknowledged. `all`: and so is everything, with the end. */
     void (*stream_acked)(p2p_quic_conn *conn, p2p_quic_stream *stream, size_t len, bool all);
     /* Both directions are over; it is detached. */

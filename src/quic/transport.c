@@ -223,6 +223,7 @@ static const p2p_quic_app APP = {.alpn = "libp2p",
     .stream_reset = p2p_quic_muxer_stream_reset,
     .stream_stopped = p2p_quic_muxer_stream_stopped,
     .stream_pull = p2p_quic_muxer_stream_pull,
+    .stream_sent = p2p_quic_muxer_stream_sent,
     .stream_acked = p2p_quic_muxer_stream_acked,
     .stream_closed = p2p_quic_muxer_stream_closed};
 
