@@ -3,9 +3,6 @@
  * How a connection is made and how it ends. The end is one function, p2p_quic_conn_shut: it writes
  * CONNECTION_CLOSE if that is due, leaves the connection ids to a tomb, and frees all that ngtcp2
  * and TLS hold. The struct itself goes at the end of the turn, since hooks may stand on it.
- *
- * Windows grow by ngtcp2's own rule (they double when they are used up within two round trips), up
- * to the host's limits; so an idle connection promises little, and a fast one is not held back.
  */
 #include "quic/connection.h"
 
@@ -42,13 +39,10 @@ static void qlog_write(void *user, uint32_t flags, const void *data, size_t len)
 static void fill_settings(p2p_quic_conn *conn, ngtcp2_settings *settings) {
     static const uint32_t versions[] = {NGTCP2_PROTO_VER_V1};
     p2p_quic_endpoint *endpoint = conn->endpoint;
-    const p2p_limits *limits = endpoint->env->limits;
     ngtcp2_settings_default(settings);
     settings->initial_ts = endpoint->env->now;
     settings->cc_algo = NGTCP2_CC_ALGO_CUBIC;
     settings->max_tx_udp_payload_size = P2P_QUIC_PAYLOAD_MAX;
-    settings->max_window = limits->conn_window_max;
-    settings->max_stream_window = limits->window_max;
     settings->handshake_timeout =
         conn->handshake_timeout > 0 ? conn->handshake_timeout : UINT64_MAX;
     settings->rand_ctx.native_handle = endpoint->env;
@@ -67,6 +61,7 @@ static void fill_params(p2p_quic_conn *conn, ngtcp2_transport_params *params) {
     params->initial_max_stream_data_bidi_remote = stream;
     params->initial_max_stream_data_uni = conn->app->uni_streams > 0 ? stream : 0;
     params->initial_max_data = all < limits->conn_window_max ? all : limits->conn_window_max;
+    conn->window = (p2p_quic_window){.size = (size_t)params->initial_max_data, .since = env->now};
     params->initial_max_streams_bidi =
         limits->streams_inbound_per_conn < 256 ? limits->streams_inbound_per_conn : 256;
     params->initial_max_streams_uni = conn->app->uni_streams;

@@ -35,6 +35,7 @@ struct p2p_quic_conn {
     p2p_timer timer;
     p2p_list node; /* endpoint->conns */
     p2p_dead dead;
+    p2p_quic_window window;
     p2p_list sending;    /* p2p_quic_stream.node */
     uint32_t burst_left; /* packets the stream at the head may fill before the next has its turn */
     p2p_sockaddr remote; /* at the start; afterwards where packets come from */

@@ -10,6 +10,7 @@
 #ifndef P2P_QUIC_QUIC_H
 #define P2P_QUIC_QUIC_H
 
+#include "quic/window.h"
 #include "transport/udp_mux.h"
 
 typedef struct p2p_quic_endpoint p2p_quic_endpoint; /* one for each host */
@@ -23,6 +24,7 @@ typedef struct p2p_quic_stream {
     int64_t id;
     size_t sent;   /* bytes given to ngtcp2 and not yet acknowledged */
     size_t unread; /* bytes given to the application without credit for the peer yet */
+    p2p_quic_window window;
     bool attached; /* `id` counts: ngtcp2 knows the stream */
     bool fin_sent;
     bool write_over; /* reset by either side, or all acknowledged */

@@ -18,6 +18,11 @@ static bool usable(const p2p_quic_conn *conn) {
     return conn->ng != NULL && !conn->over && !conn->closing;
 }
 
+static void start_window(const p2p_quic_conn *conn, p2p_quic_stream *stream) {
+    const p2p_env *env = conn->endpoint->env;
+    stream->window = (p2p_quic_window){.size = env->limits->window_initial, .since = env->now};
+}
+
 p2p_err p2p_quic_stream_open(p2p_quic_conn *conn, p2p_quic_stream *stream, bool unidirectional) {
     if (!usable(conn))
         return P2P_ERR_STATE;
@@ -28,6 +33,7 @@ p2p_err p2p_quic_stream_open(p2p_quic_conn *conn, p2p_quic_stream *stream, bool 
     if (rv != 0)
         return P2P_ERR_NO_MEMORY;
     stream->attached = true;
+    start_window(conn, stream);
     stream->read_over = unidirectional;
     return P2P_OK;
 }
@@ -36,6 +42,7 @@ void p2p_quic_stream_attach(p2p_quic_conn *conn, p2p_quic_stream *stream, int64_
     stream->id = id;
     stream->attached = ngtcp2_conn_set_stream_user_data(conn->ng, id, stream) == 0;
     stream->write_over = !ngtcp2_is_bidi_stream(id);
+    start_window(conn, stream);
 }
 
 void p2p_quic_stream_want(p2p_quic_conn *conn, p2p_quic_stream *stream) {
@@ -49,10 +56,18 @@ void p2p_quic_stream_want(p2p_quic_conn *conn, p2p_quic_stream *stream) {
 void p2p_quic_stream_credit(p2p_quic_conn *conn, p2p_quic_stream *stream, size_t len) {
     if (!usable(conn) || len == 0)
         return;
+    const p2p_env *env = conn->endpoint->env;
+    ngtcp2_conn_info info;
+    ngtcp2_conn_get_conn_info(conn->ng, &info);
     stream->unread -= len < stream->unread ? len : stream->unread;
-    ngtcp2_conn_extend_max_offset(conn->ng, len);
-    if (stream->attached && !stream->read_over)
-        noted(conn, ngtcp2_conn_extend_max_stream_offset(conn->ng, stream->id, len));
+    size_t grown = p2p_quic_window_grow(
+        &conn->window, len, env->limits->conn_window_max, info.min_rtt, env->now);
+    ngtcp2_conn_extend_max_offset(conn->ng, len + grown);
+    if (stream->attached && !stream->read_over) {
+        grown = p2p_quic_window_grow(
+            &stream->window, len, env->limits->window_max, info.min_rtt, env->now);
+        noted(conn, ngtcp2_conn_extend_max_stream_offset(conn->ng, stream->id, len + grown));
+    }
     p2p_udp_want(&conn->sender);
 }
 
