@@ -284,7 +284,9 @@ static const p2p_layer_ops TLS_OPS = {"tls", tls_feed, tls_draw, tls_eof, tls_fr
 static p2p_err feed_held(tls_layer *tls) {
     p2p_buf held = tls->partial;
     p2p_buf_init(&tls->partial, held.mem, held.max);
-    p2p_err err = p2p_layer_feed(&tls->layer, held.base + held.start, p2p_buf_len(&held));
+    p2p_err err = P2P_OK;
+    if (p2p_buf_len(&held) > 0)
+        err = p2p_layer_feed(&tls->layer, held.base + held.start, p2p_buf_len(&held));
     p2p_buf_deinit(&held);
     return err;
 }
