@@ -22,8 +22,7 @@ static void the_first_bytes_of_a_session(void **state) {
     check(r->end->woken);
     mux_end_turn(r->end);
     size_t len = mux_end_draw(r->end, r->out, sizeof r->out);
-    /* A ping goes along to measure the round trip; then SYN with data, and the end in a frame of
-     * its own: js-libp2p refuses the bytes of a data frame that carries it. */
+    /* A ping goes along to measure the round trip; then SYN and data, and the end by itself. */
     check_bytes(p2p_bytes_of(r->out, len),
         "00 02 0001 00000000 00000001"
         "00 00 0001 00000002 0000001a"
