@@ -158,7 +158,7 @@ static void on_goaway(p2p_yamux_session *y, const p2p_yamux_frame *frame) {
     y->peer_code = frame->length;
     if (frame->length != P2P_YAMUX_NORMAL) {
         y->peer_gone = true;
-        p2p_timer_set(&y->conn.env->timers, &y->timer, y->conn.env->now);
+        p2p_timer_set(&y->conn.env->timers, &y->timer, y->conn.env->now + 1);
     }
     p2p_wire_wake(y->layer.wire);
 }

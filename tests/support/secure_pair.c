@@ -101,9 +101,24 @@ p2p_err secure_pair_start(secure_pair *pair, const p2p_security *security) {
     return err == P2P_OK ? security->start(&pair->b.layer, &pair->b.params) : err;
 }
 
-static void side_deinit(secure_side *side) {
+static void side_reset(secure_side *side) {
     if (side->layer != NULL)
         side->layer->ops->free(side->layer);
+    side->layer = NULL;
+    side->done = side->failed = side->woken = side->eof = 0;
+    side->err = P2P_OK;
+    side->heard_len = side->say_len = 0;
+    side->sent = 0;
+}
+
+void secure_pair_reset(secure_pair *pair) {
+    side_reset(&pair->a);
+    side_reset(&pair->b);
+    pair->flip_from = pair->cut_from = NULL;
+}
+
+static void side_deinit(secure_side *side) {
+    side_reset(side);
     p2p_env_free_parts(&side->env);
     p2p_identity_free(side->identity);
     free(side->heard);
@@ -137,6 +152,8 @@ size_t secure_move(secure_pair *pair, secure_side *from, secure_side *to) {
     if (from->err == P2P_OK)
         note(from, p2p_layer_draw(from->layer, block, pair->cap, &len));
     check(len <= pair->cap);
+    for (size_t i = 0; i < len && from->sent + i < sizeof from->tape; i++)
+        from->tape[from->sent + i] = block[i];
     if (pair->flip_from == from && pair->flip_at - from->sent < len)
         block[pair->flip_at - from->sent] ^= pair->flip_mask;
     bool cut = pair->cut_from == from && from->sent + len >= pair->cut_at;

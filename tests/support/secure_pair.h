@@ -33,7 +33,8 @@ typedef struct secure_side {
     p2p_secured secured;
     uint8_t public_key[P2P_PUBLIC_KEY_MAX];
     p2p_peer_id seen;
-    uint64_t sent; /* bytes drawn */
+    uint64_t sent;      /* bytes drawn */
+    uint8_t tape[8192]; /* the first of them, as they were drawn */
 } secure_side;
 
 typedef struct secure_pair {
@@ -53,6 +54,8 @@ extern const p2p_muxer SECURE_YAMUX, SECURE_MPLEX, SECURE_OTHER;
 p2p_err secure_pair_init(secure_pair *pair, const p2p_mem *mem, uint64_t seed);
 /* The sides' `params` may be changed before. */
 p2p_err secure_pair_start(secure_pair *pair, const p2p_security *security);
+/* Frees the layers and forgets what happened; identities and what hosts keep stay. */
+void secure_pair_reset(secure_pair *pair);
 void secure_pair_deinit(secure_pair *pair);
 
 /* Draws from one and feeds the other once; the number of bytes that moved. */

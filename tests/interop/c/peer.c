@@ -563,7 +563,7 @@ static void on_event(void *ctx, p2p_host *h, const p2p_event *event) {
             fail("time ran out");
         break;
     case P2P_EVENT_STOPPED:
-        p2p_node_stop(node);
+        uv_stop(uv_default_loop());
         break;
     default:
         break;

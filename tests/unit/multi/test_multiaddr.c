@@ -217,7 +217,8 @@ static void names_and_codes_agree(void **state) {
         if (proto == NULL)
             continue;
         known++;
-        check(proto->code == code && p2p_proto_by_name(p2p_bytes_text(name)) == proto);
+        check(proto->code == code && name == proto->name &&
+              p2p_proto_by_name(p2p_bytes_text(proto->name)) == proto);
     }
     check(known == 33);
     check(p2p_proto_by_name(P2P_LITERAL("ipfs"))->code == P2P_P2P);

@@ -382,7 +382,7 @@ static void closing_finishes_what_was_shut(void **state) {
     check(p.b->app_count == 1 && p.b->apps[0].received == 700000 && p.b->apps[0].ended);
     check(p.a->ended && p.a->reason.err == P2P_ERR_CLOSED && !p.a->reason.by_peer);
     check(!p.b->ended);
-    mux_end_pass(p.b, 0);
+    mux_end_pass(p.b, 1);
     check(p.b->ended && p.b->reason.by_peer && p.b->reason.remote_code == 0x1006);
     check(shut->closed);
     pair_deinit(&p);

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+// The browser peer of the interoperability tests: `dial --browser chromium|firefox MULTIADDR
+// TEST...` as in ../CONTRACT.md. It serves the bundled page from 127.0.0.1, which makes it a secure
+// context, opens it in the distribution's browser without a window, and prints what it reports.
+
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { parseArgs } from 'node:util'
+import { checkTests } from './interop.js'
+
+const BUNDLE = readFileSync(new URL('page.bundle.js', import.meta.url))
+const PAGE = '<!doctype html><meta charset="utf-8"><title>interop</title><script src="/page.js"></script>'
+const KEY_TYPES = ['ed25519', 'secp256k1', 'rsa']
+const MUXERS = ['yamux', 'mplex']
+const CHROMIUM_ARGUMENTS = [
+  '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync'
+]
+
+// Each opens a browser and returns its page and a function that closes it.
+const BROWSERS = {
+  async chromium () {
+    const { chromium } = await import('playwright-core')
+    const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: CHROMIUM_ARGUMENTS })
+    const context = await browser.newContext({ ignoreHTTPSErrors: true })
+    const page = await context.newPage()
+    return { page, close: () => browser.close() }
+  },
+
+  async firefox () {
+    const { default: puppeteer } = await import('puppeteer-core')
+    const browser = await puppeteer.launch({
+      browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true, acceptInsecureCerts: true
+    })
+    const page = await browser.newPage()
+    return { page, close: () => browser.close() }
+  }
+}
+
+async function main () {
+  const { target, tests, browserName, pageOptions } = parse(process.argv.slice(2))
+  const server = await servePage()
+  const { page, close } = await BROWSERS[browserName]()
+  let passed = false
+  try {
+    page.on('pageerror', error => console.error(error.message))
+    await page.exposeFunction('reportResult', line => console.log(line))
+    await page.goto(`http://127.0.0.1:${server.address().port}/`)
+    // One argument, because that is all that playwright passes on.
+    passed = await page.evaluate(task => window.dial(...task), [target, tests, pageOptions])
+  } finally {
+    await close()
+    server.close()
+  }
+  process.exit(passed ? 0 : 1)
+}
+
+function servePage () {
+  const server = createServer((request, response) => {
+    const isScript = request.url === '/page.js'
+    response.writeHead(200, { 'content-type': isScript ? 'text/javascript' : 'text/html' })
+    response.end(isScript ? BUNDLE : PAGE)
+  })
+  return new Promise(resolve => server.listen(0, '127.0.0.1', () => resolve(server)))
+}
+
+function parse (args) {
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        browser: { type: 'string', default: 'chromium' },
+        security: { type: 'string', default: 'noise' },
+        muxer: { type: 'string', default: 'yamux,mplex' },
+        'key-type': { type: 'string', default: 'ed25519' },
+        'dialer-version': { type: 'string', default: '1' }
+      }
+    })
+    const [command, target, ...tests] = positionals
+    const muxer = values.muxer.split(',')
+    if (command !== 'dial' || target == null) usage('a browser can only dial, and needs a multiaddr')
+    if (!(values.browser in BROWSERS)) usage(`unknown browser ${values.browser}`)
+    if (values.security !== 'noise') usage('js-libp2p has only noise in a browser')
+    if (values['dialer-version'] !== '1') usage('js-libp2p dials webrtc-direct only in version 1')
+    if (!KEY_TYPES.includes(values['key-type'])) usage(`js-libp2p has no ${values['key-type']} identities`)
+    if (!muxer.every(name => MUXERS.includes(name))) usage(`unknown muxer in ${values.muxer}`)
+    const problem = checkTests(tests)
+    if (problem != null) usage(problem)
+    return { target, tests, browserName: values.browser, pageOptions: { muxer, keyType: values['key-type'] } }
+  } catch (error) {
+    return usage(error.message)
+  }
+}
+
+function usage (problem) {
+  console.error(`browser-peer: ${problem}`)
+  process.exit(2)
+}
+
+await main()

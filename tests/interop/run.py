@@ -1,0 +1,492 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Runs one peer program (ours) against the interop peers of other implementations, in both
+directions, over every transport, security and muxer that both have.
+
+    run.py --ours build/peer                              the whole matrix
+    run.py --ours build/peer --langs go --transports tcp,quic-v1 --quick
+    run.py --ours "$(./setup.sh go)" --ours-lang go       any peer can stand in for ours
+
+The peers follow CONTRACT.md and are built by setup.sh. For each pair, direction and configuration
+one listener runs while the dialler runs all its tests on one connection, and then is asked to
+dial it with a wrong peer id.
+"""
+
+import argparse
+import dataclasses
+import fnmatch
+import itertools
+import json
+import pathlib
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+CASES = ["ping:3", "identify", "perf:1048576:1048576", "halfclose", "reset", "streams:100", "open"]
+QUICK_CASES = ["ping", "identify", "perf:65536:65536", "halfclose", "reset", "streams:10", "open"]
+OBSERVED = "observed"
+WRONG_ID = "wrong-id"
+KEY_TYPES = ["ed25519", "secp256k1", "ecdsa", "rsa"]
+ABSENT_PEER = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"  # the all-zero seed
+
+SETUP_SECONDS = 1200
+READY_SECONDS = 20
+DIAL_SECONDS = 120
+
+ADDRESSES = {
+    "tcp": "/ip4/127.0.0.1/tcp/0",
+    "ws": "/ip4/127.0.0.1/tcp/0/ws",
+    "wss": "/ip4/127.0.0.1/tcp/0/tls/ws",
+    "quic-v1": "/ip4/127.0.0.1/udp/0/quic-v1",
+    "webtransport": "/ip4/127.0.0.1/udp/0/quic-v1/webtransport",
+    "webrtc-direct": "/ip4/127.0.0.1/udp/0/webrtc-direct",
+    "webrtc-direct-v2": "/ip4/127.0.0.1/udp/0/webrtc-direct",
+}
+STACKED = {"tcp", "ws", "wss"}  # the others bring security and streams of their own
+THIN_WAIST = {True: "/ip4/127.0.0.1/tcp/", False: "/ip4/127.0.0.1/udp/"}
+PROTOCOL_IDS = {"noise": "/noise", "tls": "/tls/1.0.0", "yamux": "/yamux/1.0.0", "mplex": "/mplex/6.7.0", "": ""}
+LISTENER_PROTOCOLS = {
+    "/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0", "/ipfs/ping/1.0.0", "/perf/1.0.0", "/echo/1.0.0",
+    "/interop/reset/1.0.0", "/interop/open/1.0.0",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    """What an implementation can do."""
+
+    agent: str
+    listens: tuple
+    dials: tuple
+    security: tuple = ("noise", "tls")
+    muxers: tuple = ("yamux", "mplex")
+    keys: tuple = tuple(KEY_TYPES)
+    setup: str = ""  # what setup.sh calls it, if not by its own name
+    dial_options: tuple = ()
+
+
+EVERY_TRANSPORT = tuple(ADDRESSES)
+BROWSER = {"listens": (), "security": ("noise",), "keys": ("ed25519", "secp256k1", "rsa"), "setup": "browser"}
+
+PEERS = {
+    "c": Peer("c-libp2p/", EVERY_TRANSPORT, EVERY_TRANSPORT),
+    # go-libp2p has removed mplex.
+    "go": Peer("go-libp2p/", EVERY_TRANSPORT, EVERY_TRANSPORT, muxers=("yamux",)),
+    # rust-libp2p: wss needs a certificate the dialler trusts; its webtransport is for wasm only;
+    # libp2p-webrtc 0.10.0-alpha times out even against itself.
+    "rust": Peer("rust-libp2p/", ("tcp", "ws", "quic-v1"), ("tcp", "ws", "quic-v1")),
+    # js-libp2p in Node: its webtransport is for browsers only; no version 2 of webrtc-direct; an
+    # ecdsa identity ends in UnsupportedKeyTypeError.
+    "js": Peer(
+        "js-libp2p/",
+        ("tcp", "ws", "wss", "quic-v1", "webrtc-direct"),
+        ("tcp", "ws", "wss", "quic-v1", "webrtc-direct"),
+        keys=("ed25519", "secp256k1", "rsa"),
+    ),
+    # py-libp2p: its ECDSA keys cannot sign (NotImplementedError).
+    "py": Peer(
+        "py-libp2p/", ("tcp", "ws", "quic-v1"), ("tcp", "ws", "quic-v1"),
+        keys=("ed25519", "secp256k1", "rsa"),
+    ),
+    # Browsers cannot listen, and a page cannot open a TCP or QUIC connection of its own. Firefox
+    # gathers no ICE candidates on 127.0.0.1, so webrtc-direct fails there.
+    "chromium": Peer(
+        "js-libp2p/", dials=("ws", "wss", "webtransport", "webrtc-direct"),
+        dial_options=("--browser", "chromium"), **BROWSER,
+    ),
+    "firefox": Peer(
+        "js-libp2p/", dials=("ws", "wss", "webtransport"), dial_options=("--browser", "firefox"), **BROWSER,
+    ),
+}
+
+PY_MPLEX = "py-libp2p 0.8.1's mplex stalls with streams in both directions or several at once, also against itself"
+PY_QUIC_CLOSE = "py-libp2p 0.8.1 drops what it has not read yet of a QUIC stream that the remote end closes at once"
+JS_PY_TLS = "js-libp2p does not find the libp2p extension in py-libp2p's certificate"
+FIREFOX_GO_CLOSE = "Firefox says 'Error in input stream' when go-libp2p closes both sides of a stream"
+
+# Single cases that cannot work:
+# (dialler, listener, transport, security, muxer, case) as patterns, and the reason.
+LIMITS = [
+    (("js", "*", "*", "*", "*", "key:ecdsa"), "js-libp2p 3.3 cannot read another's ECDSA key"),
+    (("*", "js", "*", "*", "*", "key:ecdsa"), "js-libp2p 3.3 cannot read another's ECDSA key"),
+    (("py", "*", "*", "*", "*", "key:ecdsa"), "py-libp2p 0.8.1 cannot read another's ECDSA key"),
+    (("*", "py", "*", "*", "*", "key:ecdsa"), "py-libp2p 0.8.1 cannot read another's ECDSA key"),
+    (("py", "*", "*", "*", "mplex", "streams:*"), PY_MPLEX),
+    (("py", "*", "*", "*", "mplex", "open"), PY_MPLEX),
+    (("*", "py", "*", "*", "mplex", "streams:*"), PY_MPLEX),
+    (("*", "py", "*", "*", "mplex", "open"), PY_MPLEX),
+    (("py", "js", "*", "tls", "*", "*"), JS_PY_TLS),
+    (("js", "py", "*", "tls", "*", "*"), JS_PY_TLS),
+    (("py", "*", "quic-v1", "*", "*", "identify"), PY_QUIC_CLOSE),
+    (("py", "*", "quic-v1", "*", "*", OBSERVED), PY_QUIC_CLOSE),
+    (("firefox", "go", "webtransport", "*", "*", "identify"), FIREFOX_GO_CLOSE),
+    (("firefox", "go", "webtransport", "*", "*", OBSERVED), FIREFOX_GO_CLOSE),
+    (("firefox", "go", "webtransport", "*", "*", "open"), FIREFOX_GO_CLOSE),
+    (("*", "py", "ws", "*", "*", OBSERVED), "py-libp2p 0.8.1 sends no observed address over ws"),
+    (("*", "py", "quic-v1", "*", "*", OBSERVED), "py-libp2p 0.8.1 calls the observed QUIC address tcp"),
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One column of the table."""
+
+    transport: str
+    security: str = ""
+    muxer: str = ""
+
+    def __str__(self):
+        return "/".join(filter(None, (self.transport, self.security, self.muxer)))
+
+    def options(self):
+        stack = [("--security", self.security), ("--muxer", self.muxer)]
+        return [word for option, value in stack if value for word in (option, value)]
+
+    def dial_options(self):
+        version = ["--dialer-version", "2"] if self.transport == "webrtc-direct-v2" else []
+        return self.options() + version
+
+
+@dataclasses.dataclass
+class Result:
+    dialler: str
+    listener: str
+    config: str
+    case: str
+    status: str  # passed, failed, skipped
+    detail: str = ""
+    numbers: dict = dataclasses.field(default_factory=dict)
+
+
+class Failure(Exception):
+    """Something that makes a case fail, in one sentence."""
+
+
+# ---- processes ----
+
+
+class Listener:
+    """A listening peer; leaving the context ends it by closing its stdin."""
+
+    def __init__(self, program, options):
+        self.stderr = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [program, "listen", *options],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr, text=True,
+        )
+        self.lines = queue.Queue()
+        threading.Thread(target=self._read_lines, daemon=True).start()
+
+    def _read_lines(self):
+        for line in self.process.stdout:
+            self.lines.put(line.strip())
+        self.lines.put(None)
+
+    def addresses(self):
+        addresses = []
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                line = self.lines.get(timeout=max(0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise Failure(f"the listener was not ready after {READY_SECONDS} s: {tail(self.stderr)}") from None
+            if line is None:
+                raise Failure(f"the listener ended with status {self.process.wait()}: {tail(self.stderr)}")
+            if line == "ready":
+                return addresses
+            addresses.append(line)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.stderr.close()
+
+
+def dial(program, arguments):
+    """Runs a dialler and returns its result lines by test name, its status and its last words."""
+    with tempfile.TemporaryFile("w+") as stderr:
+        process = subprocess.Popen(
+            [program, "dial", *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True,
+        )
+        try:
+            output, _ = process.communicate(timeout=DIAL_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, _ = process.communicate()
+        lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+        return {line["test"]: line for line in lines}, process.returncode, tail(stderr)
+
+
+def tail(file, length=300):
+    """The last line of a log that names an error, else the end of it."""
+    file.seek(0)
+    lines = [line.strip() for line in file if line.strip()]
+    errors = [line for line in lines if "rror" in line]
+    return (errors or lines or ["it said nothing"])[-1][-length:]
+
+
+# ---- what is run ----
+
+
+def configurations(dialler, listener, transports):
+    for transport in transports:
+        if transport not in dialler.dials or transport not in listener.listens:
+            continue
+        if transport not in STACKED:
+            yield Config(transport)
+            continue
+        for security, muxer in itertools.product(dialler.security, dialler.muxers):
+            if security in listener.security and muxer in listener.muxers:
+                yield Config(transport, security, muxer)
+
+
+class Runner:
+    def __init__(self, programs, cases):
+        self.programs = programs
+        self.cases = cases
+        self.results = []
+
+    def record(self, dialler, listener, config, case, status, detail="", numbers=None):
+        result = Result(dialler, listener, str(config), case, status, detail, numbers or {})
+        self.results.append(result)
+        if status == "failed":
+            print(f"  FAILED {dialler} dials {listener} {config} {case}: {detail}", flush=True)
+
+    def run_configuration(self, dialler, listener, config):
+        """All cases of a column, on one listener."""
+        cases = []
+        for case in ["connect", *self.cases, OBSERVED, WRONG_ID]:
+            if reason := limit(dialler, listener, config, case):
+                self.record(dialler, listener, config, case, "skipped", reason)
+            else:
+                cases.append(case)
+        if "connect" not in cases:
+            return
+        try:
+            with self.listen(listener, config) as process:
+                address = process.addresses()[0]
+                self.run_tests(dialler, listener, config, address, cases)
+                if WRONG_ID in cases:
+                    self.run_wrong_id(dialler, listener, config, address)
+        except Failure as failure:
+            done = {r.case for r in self.results if (r.dialler, r.listener, r.config) == (dialler, listener, str(config))}
+            for case in cases:
+                if case not in done:
+                    self.record(dialler, listener, config, case, "failed", str(failure))
+
+    def listen(self, name, config, *options):
+        options = ["--listen", ADDRESSES[config.transport], *config.options(), *options]
+        return Listener(self.programs[name], options)
+
+    def dial(self, name, config, address, *words):
+        arguments = [*PEERS[name].dial_options, address, *config.dial_options(), *words]
+        return dial(self.programs[name], arguments)
+
+    def run_tests(self, dialler, listener, config, address, cases):
+        """What happens on one connection. The observed address has a case of its own, because
+        an implementation can be wrong in that alone."""
+        tests = [case for case in cases if case not in ("connect", OBSERVED, WRONG_ID)]
+        lines, status, stderr = self.dial(dialler, config, address, *tests)
+        for case in cases:
+            if case == WRONG_ID:
+                continue
+            name = "identify" if case == OBSERVED else case.split(":")[0]
+            line = lines.get(name)
+            if line is None:
+                problem = f"no result; the dialler ended with status {status}: {stderr}"
+            elif not line["ok"]:
+                problem = line.get("error") or "it failed without a reason"
+            else:
+                problem = wrong_answer(case, line, config, address, PEERS[listener])
+            self.record(dialler, listener, config, case, "failed" if problem else "passed", problem, line)
+
+    def run_wrong_id(self, dialler, listener, config, address):
+        wrong = address.rpartition("/p2p/")[0] + "/p2p/" + ABSENT_PEER
+        lines, status, _ = self.dial(dialler, config, wrong, "ping")
+        connect = lines.get("connect", {})
+        refused = status == 1 and connect.get("ok") is False and connect.get("error")
+        self.record(
+            dialler, listener, config, WRONG_ID,
+            "passed" if refused else "failed",
+            "" if refused else f"a wrong peer id was not refused: {connect}, status {status}",
+        )
+
+    def run_key_type(self, dialler, listener, config, key):
+        """Both sides have a key of this type, or the one that can."""
+        case = f"key:{key}"
+        if reason := limit(dialler, listener, config, case):
+            self.record(dialler, listener, config, case, "skipped", reason)
+            return
+        with_key = ["--key-type", key]
+        listener_key = with_key if key in PEERS[listener].keys else []
+        dialler_key = with_key if key in PEERS[dialler].keys else []
+        try:
+            with self.listen(listener, config, *listener_key) as process:
+                lines, status, stderr = self.dial(dialler, config, process.addresses()[0], *dialler_key, "ping")
+        except Failure as failure:
+            self.record(dialler, listener, config, case, "failed", str(failure))
+            return
+        errors = [line["error"] for line in lines.values() if not line["ok"]]
+        problem = "; ".join(errors) or ("" if status == 0 else f"status {status}: {stderr}")
+        self.record(dialler, listener, config, case, "failed" if problem else "passed", problem)
+
+
+def limit(dialler, listener, config, case):
+    """The reason why a case cannot work, or nothing."""
+    subject = (dialler, listener, config.transport, config.security, config.muxer, case)
+    for patterns, reason in LIMITS:
+        if all(map(fnmatch.fnmatchcase, subject, patterns)):
+            return reason
+    return ""
+
+
+def wrong_answer(case, line, config, address, listener):
+    """What is wrong with the answer of a test that passed, or nothing."""
+    if case == "connect":
+        expected = {
+            "peer": address.rpartition("/p2p/")[2],
+            "security": PROTOCOL_IDS[config.security],
+            "muxer": PROTOCOL_IDS[config.muxer],
+        }
+        wrong = [f"{key} is {line.get(key)!r}" for key, value in expected.items() if line.get(key) != value]
+        return ", ".join(wrong)
+    if case == "identify":
+        if not line["agent"].startswith(listener.agent):
+            return f"the agent is {line['agent']!r}, not {listener.agent}..."
+        if missing := LISTENER_PROTOCOLS - set(line["protocols"]):
+            return f"identify does not name {', '.join(sorted(missing))}"
+    if case == OBSERVED and not line["observed"].startswith(THIN_WAIST[config.transport in STACKED]):
+        return f"the observed address is {line['observed']!r}"
+    return ""
+
+
+# ---- the report ----
+
+
+def markdown(results):
+    """A table: a row for each peer and direction, a column for each configuration."""
+    columns = list(dict.fromkeys(r.config for r in results))
+    rows = list(dict.fromkeys((r.dialler, r.listener) for r in results))
+    lines = ["| dialler → listener | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for row in rows:
+        cells = []
+        for column in columns:
+            cell = [r for r in results if (r.dialler, r.listener) == row and r.config == column]
+            cells.append(summary(cell))
+        lines.append(f"| {row[0]} → {row[1]} | " + " | ".join(cells) + " |")
+    notes = skip_notes(results)
+    notes += [f"- **failed**: {r.dialler} → {r.listener} {r.config} {r.case}: {r.detail}" for r in results if r.status == "failed"]
+    return "\n".join(lines + [""] + notes if notes else lines)
+
+
+def skip_notes(results):
+    """One line for each pair and reason, with the configurations and cases it takes away."""
+    groups = {}
+    for r in results:
+        if r.status == "skipped":
+            configs, cases = groups.setdefault((r.dialler, r.listener, r.detail), ({}, {}))
+            configs[r.config] = cases[r.case] = None
+    return [
+        f"- skipped: {dialler} → {listener} {', '.join(configs)}: {', '.join(cases)}: {reason}"
+        for (dialler, listener, reason), (configs, cases) in groups.items()
+    ]
+
+
+def summary(cell):
+    run = [r for r in cell if r.status != "skipped"]
+    if not cell:
+        return "–"
+    if not run:
+        return "skipped"
+    passed = sum(r.status == "passed" for r in run)
+    failed = [r.case.split(":")[0] for r in run if r.status == "failed"]
+    return f"{passed}/{len(run)}" + (f" ✗ {', '.join(failed)}" if failed else "")
+
+
+def last_line(results):
+    count = {status: sum(r.status == status for r in results) for status in ("passed", "failed", "skipped")}
+    skipped = f", {count['skipped']} skipped" if count["skipped"] else ""
+    return f"interop: {count['passed']} passed, {count['failed']} failed{skipped}"
+
+
+# ---- the command line ----
+
+
+def build(lang):
+    """The path of a peer, built if need be."""
+    name = PEERS[lang].setup or lang
+    setup = subprocess.run([HERE / "setup.sh", name], stdout=subprocess.PIPE, text=True, timeout=SETUP_SECONDS)
+    if setup.returncode != 0:
+        sys.exit(f"run.py: the {name} peer could not be set up")
+    return setup.stdout.strip()
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description="Runs a libp2p peer program against other implementations.")
+    parser.add_argument("--ours", required=True, help="the program under test, which follows CONTRACT.md")
+    parser.add_argument("--ours-lang", default="c", choices=PEERS, help="whose abilities it has (default: c)")
+    parser.add_argument("--langs", default="go,rust,js,py", help="who it meets (default: %(default)s)")
+    parser.add_argument("--transports", default=",".join(ADDRESSES), help="default: %(default)s")
+    parser.add_argument("--quick", action="store_true", help="smaller tests, and key types over one configuration only")
+    parser.add_argument("--json", metavar="FILE", help="write every result here")
+    parser.add_argument("--markdown", metavar="FILE", help="write the table here")
+    arguments = parser.parse_args()
+    arguments.langs = arguments.langs.split(",")
+    arguments.transports = arguments.transports.split(",")
+    for name, known in [*((lang, PEERS) for lang in arguments.langs), *((t, ADDRESSES) for t in arguments.transports)]:
+        if name not in known:
+            parser.error(f"{name} is none of {', '.join(known)}")
+    return arguments
+
+
+def run_direction(runner, dialler, listener, arguments):
+    start, first = time.monotonic(), len(runner.results)
+    configs = list(configurations(PEERS[dialler], PEERS[listener], arguments.transports))
+    for config in configs:
+        runner.run_configuration(dialler, listener, config)
+    # Key types matter where identities are proven: once for each security, and in QUIC's TLS.
+    proving = [c for c in configs if c.transport in ("tcp", "quic-v1") and c.muxer in ("", "yamux")]
+    for config in proving[:1] if arguments.quick else proving:
+        for key in KEY_TYPES[1:]:
+            runner.run_key_type(dialler, listener, config, key)
+    done = runner.results[first:]
+    if done:
+        print(f"{dialler} dials {listener}: {summary(done)} in {time.monotonic() - start:.1f} s", flush=True)
+
+
+def main():
+    arguments = parse_arguments()
+    ours = arguments.ours_lang
+    programs = {lang: build(lang) for lang in arguments.langs}
+    programs[ours] = arguments.ours
+    runner = Runner(programs, QUICK_CASES if arguments.quick else CASES)
+    for lang in arguments.langs:
+        for dialler, listener in dict.fromkeys([(ours, lang), (lang, ours)]):
+            run_direction(runner, dialler, listener, arguments)
+
+    table = markdown(runner.results)
+    print("\n" + table + "\n")
+    if arguments.json:
+        results = [dataclasses.asdict(result) for result in runner.results]
+        pathlib.Path(arguments.json).write_text(json.dumps(results, indent=1) + "\n")
+    if arguments.markdown:
+        pathlib.Path(arguments.markdown).write_text(table + "\n")
+    print(last_line(runner.results))
+    sys.exit(1 if any(result.status == "failed" for result in runner.results) else 0)
+
+
+if __name__ == "__main__":
+    main()

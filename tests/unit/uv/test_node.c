@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Nodes on real sockets of the loopback interface: what node.h promises. */
+#include <p2p/node.h>
+
+#include <uv.h>
+
+#include <p2p/ping.h>
+
+#include "support/check.h"
+
+typedef struct scene {
+    faulty_mem mem;
+    seeded_random keys;
+    p2p_identity *identity[2];
+    p2p_node *node[2];
+    size_t pings;
+    size_t connected, disconnected, listening, stopped;
+    size_t posted;
+    size_t recorded;
+} scene;
+
+static p2p_config config_of(scene *s, int which) {
+    p2p_config config = P2P_CONFIG_DEFAULTS;
+    config.mem = s->mem.mem;
+    config.identity = s->identity[which];
+    return config;
+}
+
+static void scene_init(scene *s) {
+    *s = (scene){0};
+    faulty_mem_init(&s->mem);
+    seeded_random_init(&s->keys, 3);
+    for (int i = 0; i < 2; i++)
+        check_ok(p2p_identity_generate(&s->identity[i], P2P_ED25519, &s->mem.mem, &s->keys.random));
+}
+
+static void scene_deinit(scene *s) {
+    for (int i = 0; i < 2; i++)
+        p2p_identity_free(s->identity[i]);
+    check(s->mem.live_bytes == 0);
+}
+
+static void on_ping(void *ctx, p2p_ping *ping, p2p_err err, p2p_time rtt) {
+    scene *s = ctx;
+    if (err != P2P_OK)
+        return;
+    check(rtt > 0 && rtt < 10 * P2P_SECOND);
+    if (++s->pings < 3) {
+        p2p_ping_send(ping);
+        return;
+    }
+    p2p_ping_stop(ping);
+    for (int i = 0; i < 2; i++) {
+        p2p_host_close(p2p_node_host(s->node[i]));
+        p2p_node_kick(s->node[i]);
+    }
+}
+
+static void on_event(void *ctx, p2p_host *host, const p2p_event *event) {
+    scene *s = ctx;
+    p2p_ping *ping;
+    switch (event->type) {
+    case P2P_EVENT_LISTENING:
+        s->listening++;
+        if (s->node[1] != NULL) {
+            check_ok(p2p_host_dial(
+                p2p_node_host(s->node[1]), p2p_host_peer(host), &event->addr, 1, NULL, NULL));
+            p2p_node_kick(s->node[1]); /* this is the other node's callback */
+        }
+        break;
+    case P2P_EVENT_DIALED:
+        s->connected++;
+        check_ok(p2p_ping_start(&ping, event->conn, P2P_SECOND, on_ping, s));
+        break;
+    case P2P_EVENT_DISCONNECTED:
+        s->disconnected++;
+        break;
+    case P2P_EVENT_STOPPED:
+        s->stopped++;
+        break;
+    default:
+        break;
+    }
+}
+
+static void count_input(void *ctx, const p2p_input *input) {
+    (void)input;
+    ((scene *)ctx)->recorded++;
+}
+
+static void two_nodes_on_a_callers_loop_ping_and_close(void **state) {
+    (void)state;
+    scene s;
+    uv_loop_t loop;
+    scene_init(&s);
+    check(uv_loop_init(&loop) == 0);
+    for (int i = 0; i < 2; i++) {
+        p2p_config config = config_of(&s, i);
+        check_ok(p2p_node_new_on(&s.node[i], &config, &loop));
+        p2p_node_on_event(s.node[i], on_event, &s);
+        check_ok(p2p_host_add_protocol(p2p_node_host(s.node[i]), &p2p_ping_protocol, NULL));
+    }
+    p2p_node_record(s.node[0], count_input, &s);
+    check_ok(p2p_node_listen(s.node[0], "/ip4/127.0.0.1/tcp/0"));
+    while (s.stopped < 2)
+        uv_run(&loop, UV_RUN_ONCE);
+    check(s.listening == 1 && s.connected == 1 && s.disconnected == 2 && s.pings == 3);
+    check(s.recorded > 5);
+    p2p_node_free(s.node[0]);
+    p2p_node_free(s.node[1]);
+    while (uv_run(&loop, UV_RUN_DEFAULT) != 0) {
+    }
+    check(uv_loop_close(&loop) == 0);
+    scene_deinit(&s);
+}
+
+static void stop_when_listening(void *ctx, p2p_host *host, const p2p_event *event) {
+    scene *s = ctx;
+    if (event->type == P2P_EVENT_LISTENING) {
+        s->listening++;
+        p2p_host_close(host);
+    } else if (event->type == P2P_EVENT_STOPPED) {
+        s->stopped++;
+    }
+}
+
+static void a_node_runs_until_its_host_has_closed(void **state) {
+    (void)state;
+    scene s;
+    scene_init(&s);
+    p2p_config config = config_of(&s, 0);
+    check_ok(p2p_node_new(&s.node[0], &config));
+    p2p_node_on_event(s.node[0], stop_when_listening, &s);
+    check_err(P2P_ERR_INVALID, p2p_node_listen(s.node[0], "/ip4/127.0.0.1/tcp/port"));
+    check_ok(p2p_node_listen(s.node[0], "/ip4/127.0.0.1/tcp/0"));
+    p2p_node_run(s.node[0]);
+    check(s.listening == 1 && s.stopped == 1);
+    const char *offload = p2p_node_offload(s.node[0]);
+    check(strstr("gso gro none", offload) != NULL);
+    p2p_node_free(s.node[0]);
+    scene_deinit(&s);
+}
+
+static void stop_after_100(void *ctx) {
+    scene *s = ctx;
+    if (++s->posted == 100)
+        p2p_node_stop(s->node[0]);
+}
+
+static void post_100(void *ctx) {
+    scene *s = ctx;
+    for (int i = 0; i < 100; i++)
+        check_ok(p2p_node_post(s->node[0], stop_after_100, s));
+}
+
+static void other_threads_post_work(void **state) {
+    (void)state;
+    scene s;
+    uv_thread_t thread;
+    scene_init(&s);
+    p2p_config config = config_of(&s, 0);
+    check_ok(p2p_node_new(&s.node[0], &config));
+    check(uv_thread_create(&thread, post_100, &s) == 0);
+    p2p_node_run(s.node[0]);
+    check(uv_thread_join(&thread) == 0);
+    check(s.posted == 100);
+    p2p_node_free(s.node[0]);
+    scene_deinit(&s);
+}
+
+static void posts_are_bounded(void **state) {
+    (void)state;
+    scene s;
+    size_t taken = 0;
+    scene_init(&s);
+    p2p_config config = config_of(&s, 0);
+    check_ok(p2p_node_new(&s.node[0], &config));
+    while (taken < 100000 && p2p_node_post(s.node[0], stop_after_100, &s) == P2P_OK)
+        taken++;
+    check(taken >= 100 && taken < 100000);
+    check_err(P2P_ERR_LIMIT, p2p_node_post(s.node[0], stop_after_100, &s));
+    p2p_node_run(s.node[0]);
+    check(s.posted == taken);
+    p2p_node_free(s.node[0]);
+    scene_deinit(&s);
+}
+
+static void freeing_at_any_time_leaves_nothing(void **state) {
+    (void)state;
+    for (size_t turns = 0; turns < 40; turns++) {
+        scene s;
+        uv_loop_t loop;
+        scene_init(&s);
+        check(uv_loop_init(&loop) == 0);
+        for (int i = 0; i < 2; i++) {
+            p2p_config config = config_of(&s, i);
+            check_ok(p2p_node_new_on(&s.node[i], &config, &loop));
+            p2p_node_on_event(s.node[i], on_event, &s);
+        }
+        check_ok(p2p_node_listen(s.node[0], "/ip4/127.0.0.1/tcp/0"));
+        for (size_t i = 0; i < turns; i++)
+            uv_run(&loop, UV_RUN_NOWAIT);
+        p2p_node_free(s.node[turns % 2]);
+        p2p_node_free(s.node[1 - turns % 2]);
+        while (uv_run(&loop, UV_RUN_DEFAULT) != 0) {
+        }
+        check(uv_loop_close(&loop) == 0);
+        scene_deinit(&s);
+    }
+}
+
+static p2p_err make_and_free(const p2p_mem *mem, void *ctx) {
+    p2p_node *node;
+    p2p_config config = *(p2p_config *)ctx;
+    config.mem = *mem;
+    p2p_err err = p2p_node_new(&node, &config);
+    if (err == P2P_OK)
+        p2p_node_free(node);
+    return err;
+}
+
+static void without_memory_there_is_no_node_and_no_leak(void **state) {
+    (void)state;
+    scene s;
+    scene_init(&s);
+    p2p_config config = config_of(&s, 0);
+    sweep_allocations(make_and_free, &config);
+    config.identity = NULL;
+    check_err(P2P_ERR_INVALID, p2p_node_new(&s.node[0], &config));
+    check(s.node[0] == NULL);
+    scene_deinit(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_nodes_on_a_callers_loop_ping_and_close),
+        cmocka_unit_test(a_node_runs_until_its_host_has_closed),
+        cmocka_unit_test(other_threads_post_work),
+        cmocka_unit_test(posts_are_bounded),
+        cmocka_unit_test(freeing_at_any_time_leaves_nothing),
+        cmocka_unit_test(without_memory_there_is_no_node_and_no_leak),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
