@@ -207,7 +207,7 @@ void p2p_uv_datagrams_send(p2p_uv_sock *s) {
     while (!s->blocked && !s->closing) {
         batch = (p2p_datagrams){0};
         size_t segments = d->gso ? SEGMENTS_MAX : 1;
-        if (!p2p_host_draw_datagrams(d->host, s->id, d->out, SEND_MAX, segments, &batch))
+        if (!p2p_uv_draw_datagrams(d, s->id, SEND_MAX, segments, &batch))
             return;
         send_or_keep(s, d->out, &batch);
     }

@@ -16,7 +16,7 @@ typedef struct scene {
     size_t pings;
     size_t connected, disconnected, listening, stopped;
     size_t posted;
-    size_t recorded;
+    size_t recorded; /* a bit for each kind of crossing */
 } scene;
 
 static p2p_config config_of(scene *s, int which) {
@@ -83,9 +83,8 @@ static void on_event(void *ctx, p2p_host *host, const p2p_event *event) {
     }
 }
 
-static void count_input(void *ctx, const p2p_input *input) {
-    (void)input;
-    ((scene *)ctx)->recorded++;
+static void count_crossing(void *ctx, const p2p_crossing *crossing) {
+    ((scene *)ctx)->recorded |= (size_t)1 << crossing->type;
 }
 
 static void two_nodes_on_a_callers_loop_ping_and_close(void **state) {
@@ -100,12 +99,13 @@ static void two_nodes_on_a_callers_loop_ping_and_close(void **state) {
         p2p_node_on_event(s.node[i], on_event, &s);
         check_ok(p2p_host_add_protocol(p2p_node_host(s.node[i]), &p2p_ping_protocol, NULL));
     }
-    p2p_node_record(s.node[0], count_input, &s);
+    p2p_node_record(s.node[0], count_crossing, &s);
     check_ok(p2p_node_listen(s.node[0], "/ip4/127.0.0.1/tcp/0"));
     while (s.stopped < 2)
         uv_run(&loop, UV_RUN_ONCE);
     check(s.listening == 1 && s.connected == 1 && s.disconnected == 2 && s.pings == 3);
-    check(s.recorded > 5);
+    check(s.recorded == (1 << P2P_CROSSING_INPUT | 1 << P2P_CROSSING_EFFECT |
+                            1 << P2P_CROSSING_DRAW | 1 << P2P_CROSSING_EVENT));
     p2p_node_free(s.node[0]);
     p2p_node_free(s.node[1]);
     while (uv_run(&loop, UV_RUN_DEFAULT) != 0) {
