@@ -133,6 +133,11 @@ void p2p_host_input(p2p_host *host, const p2p_input *input) {
         env->now = input->now;
     /* What arrived counts before what was waited for. */
     p2p_io_input(&env->io, input);
+    if (input->type == P2P_INPUT_PAUSED) {
+        p2p_reason reason = p2p_reason_of(input->err,
+            "accepting connections is paused for a moment: %s", p2p_err_text(input->err));
+        p2p_swarm_event(&host->swarm, P2P_EVENT_ACCEPT_PAUSED, NULL, 0, NULL, &reason);
+    }
     p2p_timers_run(&env->timers, env->now);
     free_dead(host);
 }
@@ -168,13 +173,18 @@ p2p_time p2p_host_deadline(const p2p_host *host) {
  * -------------------------------------------------------------------------------------------------------------
  */
 
-bool p2p_host_next_event(p2p_host *host, p2p_event *event) {
+static void run_callbacks(p2p_host *host) {
     for (p2p_list *node; (node = p2p_list_pop(&host->env.ready)) != NULL;) {
         p2p_stream_dispatch(p2p_stream_of_ready(node));
         free_dead(host);
     }
+}
+
+bool p2p_host_next_event(p2p_host *host, p2p_event *event) {
     bool some;
+    p2p_stream_feed_starved(&host->env);
     do {
+        run_callbacks(host);
         some = p2p_swarm_take_event(&host->swarm, event);
         free_dead(host);
     } while (some && host->identify != NULL && p2p_identify_event(host->identify, event));
