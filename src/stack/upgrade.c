@@ -29,6 +29,7 @@ typedef struct select_layer {
     p2p_err failed; /* of what was to stand above */
     bool assumed;   /* the layer above speaks without waiting */
     bool running;
+    bool deaf;  /* what still comes was sent on an assumption that was refused */
     bool aside; /* out of the chain */
 } select_layer;
 
@@ -109,10 +110,24 @@ static p2p_err translate(const select_layer *select, p2p_err err) {
     return select == &select->upgrade->for_security ? P2P_ERR_NO_SECURITY : P2P_ERR_NO_MUXER;
 }
 
+/*
+ * The initiator sent a handshake behind a proposal that was refused: it is no multistream, but not
+ * the peer's fault either. Ending the connection over it would lose the refusal on its way, so
+ * nothing more is read until the initiator has read that and gone.
+ */
+static bool turn_deaf(select_layer *select, p2p_err err) {
+    bool garbled = err == P2P_ERR_MALFORMED || err == P2P_ERR_TOO_BIG || err == P2P_ERR_VIOLATION;
+    select->deaf = garbled && !select->upgrade->params.initiator && select->ms.tries == 1 &&
+                   select == &select->upgrade->for_security;
+    return select->deaf;
+}
+
 static p2p_err select_feed(p2p_layer *layer, uint8_t *data, size_t len) {
     select_layer *select = P2P_CONTAINER(layer, select_layer, layer);
     bool for_security = select == &select->upgrade->for_security;
     size_t used = 0;
+    if (select->deaf)
+        return P2P_OK;
     if (!select->ms.done) {
         p2p_err err = p2p_multistream_feed(&select->ms, p2p_bytes_of(data, len), &used,
             &select->said, for_security ? accept_security : accept_muxer, select);
@@ -124,7 +139,7 @@ static p2p_err select_feed(p2p_layer *layer, uint8_t *data, size_t len) {
             select->upgrade->refused = select->assumed;
         if (err == P2P_OK && select->ms.done)
             err = start_agreed(select);
-        if (err != P2P_OK)
+        if (err != P2P_OK && !turn_deaf(select, err))
             return translate(select, err);
         if (p2p_buf_len(&select->said) > 0)
             p2p_wire_wake(layer->wire);
@@ -155,7 +170,9 @@ static p2p_err select_draw(p2p_layer *layer, uint8_t *dst, size_t cap, size_t *l
 
 static p2p_err select_eof(p2p_layer *layer) {
     select_layer *select = P2P_CONTAINER(layer, select_layer, layer);
-    return select->ms.done ? p2p_layer_eof(layer->above) : P2P_ERR_EOF;
+    if (select->ms.done)
+        return p2p_layer_eof(layer->above);
+    return select->deaf ? P2P_ERR_NO_SECURITY : P2P_ERR_EOF;
 }
 
 static void select_free(p2p_layer *layer) {
@@ -360,5 +377,9 @@ const char *p2p_upgrade_muxer(const p2p_upgrade *upgrade) {
 }
 
 bool p2p_upgrade_retry_patiently(const p2p_upgrade *upgrade) {
-    return upgrade->refused && upgrade->security_ids[1] != NULL;
+    const select_layer *select = &upgrade->for_security;
+    /* A peer may also break off over the handshake that it did not expect, and its refusal be lost
+     * in that. */
+    bool unanswered = select->assumed && select->ms.header_seen && !select->ms.done;
+    return (upgrade->refused || unanswered) && upgrade->security_ids[1] != NULL;
 }
