@@ -280,7 +280,7 @@ static const p2p_protocol TAKE_PUSH = {
 void p2p_identify_changed(p2p_identify *own) {
     p2p_host *host = own->params.host;
     /* The push says what is true when it goes out: later changes need not move it. */
-    if (own->push_at > p2p_host_now(host))
+    if (own->push_at > p2p_host_now(host) || p2p_host_next_conn(host, NULL) == NULL)
         return;
     own->push_at = p2p_host_now(host) + PUSH_DELAY;
     p2p_err err = p2p_host_set_timer(host, P2P_TIMER_OWN | TIMER_PUSH, own->push_at);
@@ -307,8 +307,7 @@ bool p2p_identify_event(p2p_identify *own, const p2p_event *event) {
         p2p_map_remove(&own->pushable, p2p_conn_id(event->conn));
         break;
     case P2P_EVENT_ADDRESSES:
-        if (own->pushable.count > 0)
-            p2p_identify_changed(own);
+        p2p_identify_changed(own);
         break;
     case P2P_EVENT_TIMER:
         if (event->request == (P2P_TIMER_OWN | TIMER_PUSH)) {
