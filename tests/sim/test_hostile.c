@@ -293,12 +293,13 @@ static void impossible_frames_are_named(void **state) {
     left_for(P2P_ERR_RESET, 10);
 }
 
-/* Every stream asks for ping and sends a whole window, and never gives credit for the echoes. */
+/* Every stream asks for ping, but credit for the echoes never comes: they pile up, a little in each
+ * stream, so that the pool is just full for a long time. */
 static size_t hoard(uint8_t *dst, size_t cap) {
     static const char ASK[] = HEADER "\x11/ipfs/ping/1.0.0\n";
-    static const char BODY[8192];
+    static const char BODY[512];
     size_t len = 0;
-    for (; said < 128 * 31 && len + 12 + sizeof BODY + 64 <= cap; said++) {
+    for (; said < chunk_end && len + 12 + sizeof BODY + 64 <= cap; said++) {
         uint32_t id = (uint32_t)(2 * (said % 128) + 1);
         if (said < 128)
             len += put_data(dst + len, P2P_YAMUX_SYN, id, ASK, sizeof ASK - 1);
@@ -310,8 +311,10 @@ static size_t hoard(uint8_t *dst, size_t cap) {
 static void a_hoarder_of_buffers_takes_none_from_others(void **state) {
     (void)state;
     start(hoard);
-    world_run(&v.w, 30 * P2P_SECOND);
-    check(said == 128 * 31 && current->resets > 0);
+    /* A window is 256 KiB: what is sent beyond it stays in the host. */
+    for (chunk_end = 128; chunk_end <= (size_t)128 * 640; chunk_end += 128)
+        go_on(50 * P2P_MILLISECOND);
+    check(current->resets > 0);
     victim_check(&v, 30);
     victim_stop(&v);
 }
