@@ -73,6 +73,8 @@ static void clear(p2p_timers *timers, p2p_timer *timer) {
 }
 
 void p2p_timer_set(p2p_timers *timers, p2p_timer *timer, p2p_time when) {
+    if (when < timers->earliest)
+        when = timers->earliest;
     if (timer->when == when)
         return;
     INVARIANT(timer->fire != NULL);
@@ -97,12 +99,13 @@ p2p_time p2p_timers_next(const p2p_timers *timers) {
 }
 
 void p2p_timers_run(p2p_timers *timers, p2p_time now) {
-    /* As many as are set at the start: one that sets itself again for "now" waits for the next
-     * call. */
-    for (size_t left = timers->count; left > 0 && timers->count > 0 && timers->heap[1]->when <= now;
-         left--) {
+    /* Without this bound a timer that sets itself into the past would fire for ever, or in the
+     * place of another that is due. */
+    timers->earliest = now + 1;
+    while (timers->count > 0 && timers->heap[1]->when <= now) {
         p2p_timer *timer = timers->heap[1];
         clear(timers, timer);
         timer->fire(timer, now);
     }
+    timers->earliest = 0;
 }

@@ -178,13 +178,18 @@ p2p_time p2p_host_deadline(const p2p_host *host) {
  * -------------------------------------------------------------------------------------------------------------
  */
 
-bool p2p_host_next_event(p2p_host *host, p2p_event *event) {
+static void run_callbacks(p2p_host *host) {
     for (p2p_list *node; (node = p2p_list_pop(&host->env.ready)) != NULL;) {
         p2p_stream_dispatch(p2p_stream_of_ready(node));
         free_dead(host);
     }
+}
+
+bool p2p_host_next_event(p2p_host *host, p2p_event *event) {
     bool some;
+    p2p_stream_feed_starved(&host->env);
     do {
+        run_callbacks(host);
         some = p2p_swarm_take_event(&host->swarm, event);
         free_dead(host);
     } while (some && host->identify != NULL && p2p_identify_event(host->identify, event));

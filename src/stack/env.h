@@ -34,8 +34,10 @@ typedef struct p2p_env {
     p2p_timers timers;
     p2p_chunk_pool chunks;
     p2p_io io;
-    p2p_list ready; /* p2p_stream.ready: callbacks are due */
-    p2p_list dead;  /* p2p_dead.node: to be freed at the end of the turn */
+    p2p_list ready;   /* p2p_stream.ready: callbacks are due */
+    p2p_list starved; /* p2p_stream.ready: a write found the pool of chunks exhausted. Initialised
+                         by the first such stream */
+    p2p_list dead;    /* p2p_dead.node: to be freed at the end of the turn */
     p2p_identity *identity;
     const p2p_limits *limits;
     const p2p_timeouts *timeouts;

@@ -73,6 +73,9 @@ void p2p_stream_conn_ended(p2p_stream *stream, p2p_err err);
 /* Runs one stream's due callbacks. */
 void p2p_stream_dispatch(p2p_stream *stream);
 
+/* Lets streams write again that found the host's pool exhausted, if it has room now. */
+void p2p_stream_feed_starved(p2p_env *env);
+
 /* The stream whose `ready` link this is. */
 p2p_stream *p2p_stream_of_ready(p2p_list *ready);
 

@@ -116,6 +116,10 @@ p2p_err p2p_swarm_connected(
     if (own == NULL) {
         err = err == P2P_OK ? P2P_ERR_NO_MEMORY : err;
         ip_remove(swarm, key);
+        if (inbound) {
+            p2p_reason reason = p2p_reason_of(err, "%s", p2p_err_text(err));
+            p2p_swarm_event(swarm, P2P_EVENT_INBOUND_FAILED, NULL, 0, &conn->remote, &reason);
+        }
         p2p_conn_abort(conn, code_for(err));
         p2p_conn_bury(conn);
         return err;
@@ -191,5 +195,6 @@ void p2p_swarm_check_stopped(p2p_swarm *swarm) {
     if (!swarm->closing || swarm->stopped || swarm->conn_count > 0)
         return;
     swarm->stopped = true;
-    p2p_swarm_event(swarm, P2P_EVENT_STOPPED, NULL, 0, NULL, NULL);
+    swarm->stopped_event = (p2p_queued_event){.type = P2P_EVENT_STOPPED, .embedded = true};
+    p2p_swarm_queue(swarm, &swarm->stopped_event);
 }
