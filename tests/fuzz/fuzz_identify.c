@@ -12,6 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const p2p_mem MEM = {NULL, NULL};
 
+static volatile uint64_t all; /* so that the reading is not optimised away */
+
 static uint64_t sum(p2p_bytes bytes) {
     uint64_t s = bytes.len;
     for (size_t i = 0; i < bytes.len; i++)
@@ -49,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     }
     const p2p_peer_info *info = &told->info;
-    volatile uint64_t all = sum(info->agent) + sum(info->protocol_version);
+    all = sum(info->agent) + sum(info->protocol_version);
     for (size_t i = 0; i < info->protocol_count; i++)
         all += sum(info->protocols[i]);
     for (size_t i = 0; i < info->addr_count; i++) {
