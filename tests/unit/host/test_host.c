@@ -62,7 +62,8 @@ static void time_never_runs_backwards(void **state) {
 
 static void protocols_are_listed_once_and_in_order(void **state) {
     (void)state;
-    static const char *const IDS[] = {"/x/2", "/x/1", NULL}, *const OVERLAP[] = {"/y", "/x/1", NULL};
+    static const char *const IDS[] = {"/x/2", "/x/1", NULL}, *const OVERLAP[] = {
+                                                                 "/y", "/x/1", NULL};
     static const char *const NONE[] = {NULL}, *const EMPTY[] = {"", NULL};
     static char long_id[300];
     memset(long_id, 'x', 256);
@@ -100,8 +101,8 @@ static void protocols_have_a_maximum(void **state) {
         snprintf(texts[i], sizeof texts[i], "/p%zu", i);
         ids[i][0] = texts[i];
         protocols[i] = protocol_of(ids[i]);
-        check_err(i < 3 ? P2P_OK : P2P_ERR_LIMIT,
-            p2p_host_add_protocol(a->host, &protocols[i], NULL));
+        check_err(
+            i < 3 ? P2P_OK : P2P_ERR_LIMIT, p2p_host_add_protocol(a->host, &protocols[i], NULL));
     }
     stop();
 }
@@ -185,10 +186,8 @@ static void listeners_report_expand_and_end(void **state) {
     world_pump(a);
     check(p2p_host_addr(a->host, 1, &addr));
     p2p_sockaddr more[2] = {a->ip, {.family = 4, .ip = {192, 168, 0, 9}}};
-    p2p_host_input(a->host, &(p2p_input){.type = P2P_INPUT_INTERFACES,
-                                .now = w.now,
-                                .addrs = more,
-                                .addr_count = 2});
+    p2p_host_input(a->host,
+        &(p2p_input){.type = P2P_INPUT_INTERFACES, .now = w.now, .addrs = more, .addr_count = 2});
     check(p2p_host_addr(a->host, 2, &addr) && !p2p_host_addr(a->host, 3, &addr));
     p2p_host_unlisten(a->host, number);
     p2p_host_unlisten(a->host, number);
@@ -257,8 +256,8 @@ static void the_peer_and_the_addresses_must_agree(void **state) {
     p2p_peer_id_format(id, sizeof id, p2p_host_peer(b->host));
     snprintf(text, sizeof text, "/ip4/10.0.0.2/tcp/1/p2p/%s", id);
     p2p_multiaddr addr = parse(text);
-    check_err(P2P_ERR_INVALID,
-        p2p_host_dial(a->host, p2p_host_peer(a->host), &addr, 1, NULL, NULL));
+    check_err(
+        P2P_ERR_INVALID, p2p_host_dial(a->host, p2p_host_peer(a->host), &addr, 1, NULL, NULL));
     check_ok(p2p_host_dial(a->host, p2p_host_peer(b->host), &addr, 1, NULL, NULL));
     check_ok(p2p_host_dial(a->host, NULL, &addr, 1, NULL, NULL));
     stop();
