@@ -127,12 +127,30 @@ static void give_up(tcp_pipe *pipe, p2p_err err, const char *text) {
     p2p_env_bury(transport->env, &pipe->dead, free_dead_pipe);
 }
 
+/* The socket never opened: says where to, and what the system said. */
+static void explain_connect(const tcp_pipe *pipe, p2p_err err, char text[240]) {
+    p2p_multiaddr addr;
+    char to[P2P_MULTIADDR_TEXT_MAX];
+    to_multiaddr(&addr, &pipe->remote);
+    p2p_multiaddr_format(to, sizeof to, &addr);
+    if (err == P2P_ERR_REFUSED)
+        snprintf(text, 240, "nobody listens at %.120s (connection refused)", to);
+    else if (err == P2P_ERR_TIMEOUT)
+        snprintf(text, 240, "time ran out while connecting to %.120s: no answer", to);
+    else if (err == P2P_ERR_UNREACHABLE)
+        snprintf(text, 240, "there is no way to %.120s", to);
+    else
+        snprintf(text, 240, "cannot connect to %.120s: %s", to, p2p_err_text(err));
+}
+
 static void fail(tcp_pipe *pipe, p2p_err err) {
     char text[240];
+    if (pipe->upgrade != NULL && (err == P2P_ERR_EOF || err == P2P_ERR_RESET))
+        p2p_upgrade_cut_off(pipe->upgrade);
     if (pipe->upgrade != NULL)
         p2p_upgrade_explain(pipe->upgrade, err, text);
     else
-        snprintf(text, sizeof text, "%s while connecting", p2p_err_text(err));
+        explain_connect(pipe, err, text);
     if (pipe->conn != NULL)
         p2p_conn_ended(pipe->conn, err, true, 0, text);
     else
