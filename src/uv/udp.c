@@ -78,7 +78,7 @@ static void set_options(p2p_uv_driver *d, int fd, uint8_t family) {
 
 void p2p_uv_bind(p2p_uv_driver *d, const p2p_effect *effect) {
     struct sockaddr_storage addr;
-    p2p_uv_sock *s;
+    p2p_uv_sock *s = NULL;
     p2p_err err = P2P_OK;
     socklen_t len = p2p_uv_addr_out(&addr, &effect->local);
     int fd = p2p_uv_socket(effect->local.family, SOCK_DGRAM);
@@ -91,7 +91,7 @@ void p2p_uv_bind(p2p_uv_driver *d, const p2p_effect *effect) {
     } else {
         err = p2p_uv_sock_new(&s, d, effect->socket, fd, P2P_UV_DATAGRAMS);
     }
-    if (err != P2P_OK) {
+    if (s == NULL) {
         p2p_uv_report_closed(d, effect->socket, err);
         return;
     }

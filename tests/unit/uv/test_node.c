@@ -141,6 +141,34 @@ static void a_node_runs_until_its_host_has_closed(void **state) {
     scene_deinit(&s);
 }
 
+static void stop_when_paused(void *ctx, p2p_host *host, const p2p_event *event) {
+    scene *s = ctx;
+    (void)host;
+    if (event->type != P2P_EVENT_ACCEPT_PAUSED)
+        return;
+    check(event->reason.err == P2P_ERR_NO_DESCRIPTOR);
+    check(strstr(event->reason.text, p2p_err_text(P2P_ERR_NO_DESCRIPTOR)) != NULL);
+    p2p_node_stop(s->node[0]);
+}
+
+/* What the driver reports for want of descriptors (test_driver.c) reaches the application. */
+static void a_pause_of_accepting_is_an_event(void **state) {
+    (void)state;
+    scene s;
+    scene_init(&s);
+    p2p_config config = config_of(&s, 0);
+    check_ok(p2p_node_new(&s.node[0], &config));
+    p2p_node_on_event(s.node[0], stop_when_paused, &s);
+    p2p_host *host = p2p_node_host(s.node[0]);
+    p2p_host_input(host, &(p2p_input){.type = P2P_INPUT_PAUSED,
+                             .now = p2p_host_now(host),
+                             .socket = 1,
+                             .err = P2P_ERR_NO_DESCRIPTOR});
+    p2p_node_run(s.node[0]);
+    p2p_node_free(s.node[0]);
+    scene_deinit(&s);
+}
+
 static void stop_after_100(void *ctx) {
     scene *s = ctx;
     if (++s->posted == 100)
@@ -235,6 +263,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_nodes_on_a_callers_loop_ping_and_close),
         cmocka_unit_test(a_node_runs_until_its_host_has_closed),
+        cmocka_unit_test(a_pause_of_accepting_is_an_event),
         cmocka_unit_test(other_threads_post_work),
         cmocka_unit_test(posts_are_bounded),
         cmocka_unit_test(freeing_at_any_time_leaves_nothing),
