@@ -51,10 +51,11 @@ static p2p_node *nodes[2];
 static void on_event(void *loop, p2p_host *host, const p2p_event *event) {
     static int stopped;
     p2p_err err = P2P_OK;
-    if (event->type == P2P_EVENT_LISTENING)
+    if (event->type == P2P_EVENT_LISTENING) {
         err = p2p_host_dial(
             p2p_node_host(nodes[1]), p2p_host_peer(host), &event->addr, 1, NULL, NULL);
-    else if (event->type == P2P_EVENT_DIALED)
+        p2p_node_kick(nodes[1]);
+    } else if (event->type == P2P_EVENT_DIALED)
         err = p2p_conn_open(event->conn, &client, NULL, NULL);
     else if (event->type == P2P_EVENT_STOPPED && ++stopped == 2)
         uv_stop(loop);
