@@ -4,7 +4,8 @@
  * everything can be described. Frames follow one another with two bytes of length before each; the
  * checksums of the file stand before this and would only hide it.
  */
-#include "../../tools/p2p/recording.h"
+/* The target links against the library alone. */
+#include "../../tools/p2p/recording.c"
 
 #include <stdlib.h>
 #include <string.h>
