@@ -73,9 +73,10 @@ static bool to_sockaddr(const p2p_multiaddr *addr, p2p_sockaddr *to) {
 
 static void to_multiaddr(p2p_multiaddr *addr, const p2p_sockaddr *from) {
     addr->len = 0;
-    if (from->family != P2P_FAMILY_MEMORY)
+    if (from->family == 4 || from->family == 6)
         p2p_multiaddr_from_sockaddr(addr, from, P2P_TCP);
-    else if (p2p_multiaddr_push(addr, P2P_MEMORY, p2p_bytes_of(from->ip, 8)) != P2P_OK)
+    else if (from->family == P2P_FAMILY_MEMORY &&
+             p2p_multiaddr_push(addr, P2P_MEMORY, p2p_bytes_of(from->ip, 8)) != P2P_OK)
         addr->len = 0; /* cannot be: eight bytes fit */
 }
 
@@ -235,7 +236,8 @@ static void start_upgrade(tcp_pipe *pipe) {
 static void sock_opened(p2p_sock *sock, const p2p_sockaddr *local, const p2p_sockaddr *remote) {
     tcp_pipe *pipe = P2P_CONTAINER(sock, tcp_pipe, sock);
     pipe->local = *local;
-    pipe->remote = *remote;
+    if (remote->family != 0) /* else it is the one asked for */
+        pipe->remote = *remote;
     pipe->tcp->transport.up->progress(pipe->tcp->transport.swarm, pipe->dial);
     start_upgrade(pipe);
 }
