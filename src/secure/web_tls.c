@@ -39,6 +39,7 @@ typedef struct web_layer {
     const p2p_mem *mem;
     char *why;
     bool client;
+    bool begun; /* the first byte came */
 } web_layer;
 
 static const char OWNER; /* its address is the part's name */
@@ -215,10 +216,17 @@ static const p2p_tls_rules RULES = {shaken, refused, note_alert};
 
 /* --- the layer --- */
 
+/* Another protocol's first bytes could pass for the head of a long record, to be waited for. */
+static bool begins_tls(uint8_t first) {
+    return first == SSL3_RT_HANDSHAKE || first == SSL3_RT_ALERT;
+}
+
 static p2p_err web_feed(p2p_layer *layer, uint8_t *data, size_t len) {
     web_layer *web = P2P_CONTAINER(layer, web_layer, layer);
     bool shaking = web->pump.shaking;
-    p2p_err err = p2p_tls_pump_feed(&web->pump, data, len);
+    p2p_err err = web->begun || begins_tls(data[0]) ? p2p_tls_pump_feed(&web->pump, data, len)
+                                                    : P2P_ERR_MALFORMED;
+    web->begun = true;
     if (shaking && web->pump.shaking && web->why[0] == '\0' &&
         (err == P2P_ERR_MALFORMED || err == P2P_ERR_VIOLATION))
         snprintf(web->why, P2P_WEB_TLS_WHY_MAX, "the %s does not speak TLS, or none that fits",

@@ -201,25 +201,24 @@ static void listening_with_tls_needs_a_certificate(void **state) {
 
 static void one_port_serves_every_kind(void **state) {
     (void)state;
-    world w;
-    node *a, *b;
-    start_pair(&w, &a, &b, NULL);
-    give_certificate(b);
-    world_listen(b, "/tcp/4001");
-    world_listen(b, "/tcp/4001/ws");
-    world_listen(b, "/tcp/4001/tls/ws");
     static const char *const TAILS[] = {"/tcp/4001", "/tcp/4001/ws", "/tcp/4001/tls/ws"};
     static const char *const NAMES[] = {"tcp", "ws", "wss"};
     for (size_t i = 0; i < 3; i++) {
+        world w;
+        node *a, *b;
+        start_pair(&w, &a, &b, NULL);
+        give_certificate(b);
+        for (size_t k = 0; k < 3; k++)
+            world_listen(b, TAILS[(i + k) % 3]);
         dial_text(a, b, TAILS[i], true);
         world_run(&w, P2P_SECOND);
-        if (a->connected != i + 1)
+        if (a->connected != 1)
             fail_msg("%s: a: %s, b: %s", TAILS[i], a->last_reason.text, b->last_reason.text);
         assert_string_equal(p2p_conn_transport(a->last_conn), NAMES[i]);
         assert_string_equal(p2p_conn_transport(b->last_conn), NAMES[i]);
         check_perf(&w, a, 100000, 100000);
+        world_deinit(&w);
     }
-    world_deinit(&w);
 }
 
 static void unlisten_of_one_kind_keeps_the_others(void **state) {
@@ -613,7 +612,8 @@ static void tls_and_no_tls_do_not_meet(void **state) {
     dial_text(a, b, "/tcp/4002/ws", true);
     world_run(&w, 20 * P2P_SECOND);
     check(a->connected == 0 && b->connected == 0);
-    check(strstr(b->last_reason.text, "does not speak TLS") != NULL);
+    if (strstr(b->last_reason.text, "does not speak TLS") == NULL)
+        fail_msg("%s", b->last_reason.text);
     world_deinit(&w);
 }
 
