@@ -284,8 +284,8 @@ static size_t raw_draw(p2p_sock *sock, uint8_t *dst, size_t cap) {
     raw *r = P2P_CONTAINER(sock, raw, sock);
     size_t n = r->out_len < cap ? r->out_len : cap;
     n = r->piece > 0 && n > r->piece ? r->piece : n;
-    memcpy(dst, r->out, n);
-    r->out += n;
+    p2p_copy(dst, r->out, n);
+    r->out = n > 0 ? r->out + n : r->out;
     r->out_len -= n;
     return n;
 }
