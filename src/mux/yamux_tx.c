@@ -113,11 +113,25 @@ static void put_credit(p2p_yamux_session *y, p2p_yamux_stream *s, sink *out) {
     s->recv_window += delta;
 }
 
-/* One data frame, as much as fits and may be sent. False: the block is full enough. */
+/*
+ * The end has a frame of its own, as go-libp2p writes it: js-libp2p looks at the flags of a data frame before its
+ * bytes, and then refuses the bytes because the stream has ended.
+ */
+static void put_end(p2p_yamux_stream *s, sink *out) {
+    put(out, &(p2p_yamux_frame){P2P_YAMUX_WINDOW, first_flags(s) | P2P_YAMUX_FIN, s->id, 0});
+    s->tx_ended = true;
+    p2p_stream_tx_done(p2p_stream_of_mux(s));
+}
+
+/* One data frame, as much as fits and may be sent, or the end. False: the block is full enough. */
 static bool put_data(p2p_yamux_stream *s, sink *out, size_t max) {
     p2p_stream *stream = p2p_stream_of_mux(s);
     size_t waiting = p2p_stream_tx_len(stream);
     size_t room = out->cap - out->len - P2P_YAMUX_HEADER_LEN;
+    if (waiting == 0) {
+        put_end(s, out);
+        return true;
+    }
     size_t len = waiting < max ? waiting : max;
     if (len > s->send_window)
         len = s->send_window;
@@ -126,16 +140,11 @@ static bool put_data(p2p_yamux_stream *s, sink *out, size_t max) {
             return false;
         len = room;
     }
-    bool ends = len == waiting && p2p_stream_tx_ends(stream);
-    uint16_t flags = first_flags(s) | (ends ? P2P_YAMUX_FIN : 0);
-    put(out, &(p2p_yamux_frame){P2P_YAMUX_DATA, flags, s->id, (uint32_t)len});
+    put(out, &(p2p_yamux_frame){P2P_YAMUX_DATA, first_flags(s), s->id, (uint32_t)len});
     p2p_stream_tx_copy(stream, 0, out->dst + out->len, len);
     out->len += len;
     s->send_window -= (uint32_t)len;
-    s->tx_ended = ends;
     p2p_stream_tx_consume(stream, len);
-    if (ends)
-        p2p_stream_tx_done(stream);
     return true;
 }
 

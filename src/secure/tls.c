@@ -116,7 +116,9 @@ static p2p_err feed_held(tls_layer *tls) {
     p2p_buf *partial = &tls->pump.partial;
     p2p_buf held = *partial;
     p2p_buf_init(partial, held.mem, held.max);
-    p2p_err err = p2p_layer_feed(&tls->layer, held.base + held.start, p2p_buf_len(&held));
+    p2p_err err = P2P_OK;
+    if (p2p_buf_len(&held) > 0)
+        err = p2p_layer_feed(&tls->layer, held.base + held.start, p2p_buf_len(&held));
     p2p_buf_deinit(&held);
     return err;
 }

@@ -2,7 +2,7 @@
 /*
  * What every TLS layer on OpenSSL does with its records, whoever wrote the rules of its handshake:
  * they are cut out of what is fed before OpenSSL sees them, so that it always gets a whole one and
- * holds no buffer between two of them; the plaintext is then written over the record it came from.
+ * needs no buffer between two calls; the plaintext is then written over the record it came from.
  * In the other direction the layer above writes into the caller's block, and the record takes the
  * place of its plaintext.
  */

@@ -108,7 +108,7 @@ static const p2p_conn_events events = {.ended = conn_ended, .find_protocol = fin
 static const char *const IDS[] = {"/t", NULL};
 
 void mux_end_defaults(mux_end *end) {
-    memset(end, 0, sizeof *end);
+    memset(end, 0, offsetof(mux_end, apps));
     end->limits = (p2p_limits){.streams = 1000,
         .streams_inbound_per_conn = 1000,
         .streams_outbound_per_conn = 1000,

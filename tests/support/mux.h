@@ -45,8 +45,8 @@ typedef struct mux_end {
     size_t reply; /* to_send of inbound streams */
     bool stopped; /* new inbound streams do not read */
     size_t app_count;
-    mux_app apps[MUX_APPS_MAX];
     p2p_protocol protocol;
+    mux_app apps[MUX_APPS_MAX]; /* last: those beyond app_count are not set */
 } mux_end;
 
 /* Fails as muxer->start does. Limits and timeouts are set beforehand by mux_end_defaults and the

@@ -279,6 +279,11 @@ func dial(h host.Host, target string, tests []string) {
 		usage(err.Error())
 	}
 	s := &session{host: h, remote: info.ID}
+	for _, test := range tests {
+		if name, _, _ := strings.Cut(test, ":"); s.tests()[name] == nil {
+			usage("unknown test " + test)
+		}
+	}
 	s.identified, err = h.EventBus().Subscribe(new(event.EvtPeerIdentificationCompleted))
 	must(err)
 
@@ -293,12 +298,8 @@ func dial(h host.Host, target string, tests []string) {
 	})
 	for _, test := range tests {
 		name, arguments, _ := strings.Cut(test, ":")
-		perform, known := s.tests()[name]
-		if !known {
-			usage("unknown test " + test)
-		}
 		allPassed = s.conn != nil && run(name, func(ctx context.Context) (result, error) {
-			return perform(ctx, numbers(arguments))
+			return s.tests()[name](ctx, numbers(arguments))
 		}) && allPassed
 	}
 	h.Close()

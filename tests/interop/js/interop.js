@@ -289,7 +289,8 @@ function rejectOn (signal) {
 
 function describe (error) {
   const inner = error?.errors?.map(describe).join('; ') // AggregateError of a dial
-  return [error?.name, error?.message ?? error, inner].filter(Boolean).join(': ')
+  const words = [error?.name, error?.message, inner].filter(Boolean).join(': ')
+  return words || (error?.type ? `a WebSocket ${error.type} event` : String(error))
 }
 
 function megabitsPerSecond (bytes, ms) {
