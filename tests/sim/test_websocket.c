@@ -175,6 +175,43 @@ static void a_certificate_nobody_vouches_for_is_refused(void **state) {
     world_deinit(&w);
 }
 
+/* Dials with the certificate among the system's authorities. */
+static void check_trusted(const char *tail, uint64_t wall_ms, const char *why) {
+    world w;
+    p2p_config config = P2P_CONFIG_DEFAULTS;
+    char path[] = "/tmp/p2p-test-XXXXXX";
+    pem p;
+    int fd = mkstemp(path);
+    check(fd >= 0);
+    make_pem(&p, "example.org");
+    FILE *file = fdopen(fd, "w");
+    check(fwrite(p.cert, 1, p.cert_len, file) == p.cert_len);
+    fclose(file);
+    setenv("SSL_CERT_FILE", path, 1);
+    world_init(&w, 7);
+    config.wall_ms = wall_ms;
+    node *a = world_add(&w, &config), *b = world_add(&w, NULL);
+    check_ok(p2p_websocket_set_certificate(
+        b->host, p2p_bytes_of(p.cert, p.cert_len), p2p_bytes_of(p.key, p.key_len)));
+    world_listen(b, "/tcp/4001/tls/ws");
+    dial_text(a, b, tail, false);
+    world_run(&w, P2P_SECOND);
+    unsetenv("SSL_CERT_FILE");
+    remove(path);
+    check(a->connected == (why == NULL));
+    if (why != NULL && strstr(a->last_reason.text, why) == NULL)
+        fail_msg("%s", a->last_reason.text);
+    world_deinit(&w);
+}
+
+static void the_certificate_must_be_for_the_name_and_the_time(void **state) {
+    (void)state;
+    check_trusted("/tcp/4001/tls/sni/example.org/ws", 0, NULL);
+    check_trusted("/tcp/4001/tls/sni/example.net/ws", 0, "hostname mismatch");
+    check_trusted("/tcp/4001/tls/ws", 0, "IP address mismatch");
+    check_trusted("/tcp/4001/tls/sni/example.org/ws", UINT64_C(1950000000000), "expired");
+}
+
 static void listening_with_tls_needs_a_certificate(void **state) {
     (void)state;
     world w;
@@ -276,7 +313,7 @@ static void raw_opened(p2p_sock *sock, const p2p_sockaddr *local, const p2p_sock
 static void raw_bytes(p2p_sock *sock, uint8_t *data, size_t len) {
     raw *r = P2P_CONTAINER(sock, raw, sock);
     size_t n = len < sizeof r->in - r->in_len ? len : sizeof r->in - r->in_len;
-    memcpy(r->in + r->in_len, data, n);
+    p2p_copy(r->in + r->in_len, data, n);
     r->in_len += n;
 }
 
@@ -454,13 +491,13 @@ static void check_frames(const void *frames, size_t len, unsigned code) {
 
 static void frames_against_the_rules_are_answered_with_their_code(void **state) {
     (void)state;
-    check_frames("\x82\x01\x13", 3, 1002);                /* not masked */
-    check_frames("\x83\x80\0\0\0\0", 6, 1002);            /* reserved opcode */
-    check_frames("\xc2\x80\0\0\0\0", 6, 1002);            /* compressed */
-    check_frames("\x81\x82\0\0\0\0hi", 8, 1003);          /* text */
-    check_frames("\x82\xff\x7f\0\0\0\0\0\0\0", 14, 1009); /* far too long */
-    check_frames("\x80\x80\0\0\0\0", 6, 1002);            /* continues nothing */
-    check_frames("\x88\x82\0\0\0\0\x03\xe8", 8, 1000);    /* a close */
+    check_frames("\x82\x01\x13", 3, 1002);                        /* not masked */
+    check_frames("\x83\x80\0\0\0\0", 6, 1002);                    /* reserved opcode */
+    check_frames("\xc2\x80\0\0\0\0", 6, 1002);                    /* compressed */
+    check_frames("\x81\x82\0\0\0\0hi", 8, 1003);                  /* text */
+    check_frames("\x82\xff\x7f\0\0\0\0\0\0\0\0\0\0\0", 14, 1009); /* far too long */
+    check_frames("\x80\x80\0\0\0\0", 6, 1002);                    /* continues nothing */
+    check_frames("\x88\x82\0\0\0\0\x03\xe8", 8, 1000);            /* a close */
 }
 
 static void a_flood_of_pings_takes_no_memory(void **state) {
@@ -593,6 +630,44 @@ static void a_served_request_is_no_failed_connection(void **state) {
     world_deinit(&w);
 }
 
+static void a_request_over_tls_is_served_too(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    start_shared(&w, &a, &b, NULL);
+    /* Without a handler even the path of a WebSocket is 404 for a plain request. */
+    SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+    SSL *ssl = SSL_new(ctx);
+    BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+    SSL_set_bio(ssl, in, out);
+    SSL_set_connect_state(ssl);
+    SSL_set_max_proto_version(ssl, TLS1_2_VERSION); /* the older one is served, too */
+    raw_connect(a, b, NULL, 0);
+    static uint8_t block[20000];
+    char answer[1000] = "";
+    size_t done = 0, len = 0;
+    for (int i = 0; i < 10; i++) {
+        (void)SSL_do_handshake(ssl);
+        if (SSL_is_init_finished(ssl) && len == 0)
+            SSL_write_ex(ssl, "GET / HTTP/1.1\r\nHost: b\r\n\r\n", 27, &len);
+        int n = BIO_read(out, block, sizeof block);
+        if (n > 0)
+            raw_send(block, (size_t)n);
+        world_run(&w, 100 * P2P_MILLISECOND);
+        BIO_write(in, client.in + done, (int)(client.in_len - done));
+        done = client.in_len;
+        if (SSL_is_init_finished(ssl))
+            (void)SSL_read(ssl, answer, sizeof answer - 1);
+    }
+    check(strstr(answer, "HTTP/1.1 404 ") != NULL);
+    check(SSL_get_shutdown(ssl) == SSL_RECEIVED_SHUTDOWN);
+    check(client.eof);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    raw_close(&w);
+    world_deinit(&w);
+}
+
 /* --- the wrong protocol
  * --------------------------------------------------------------------------------------------------
  */
@@ -703,6 +778,7 @@ int main(void) {
         cmocka_unit_test(bytes_pass_over_ws),
         cmocka_unit_test(bytes_pass_over_wss),
         cmocka_unit_test(a_certificate_nobody_vouches_for_is_refused),
+        cmocka_unit_test(the_certificate_must_be_for_the_name_and_the_time),
         cmocka_unit_test(listening_with_tls_needs_a_certificate),
         cmocka_unit_test(one_port_serves_every_kind),
         cmocka_unit_test(unlisten_of_one_kind_keeps_the_others),
@@ -717,6 +793,7 @@ int main(void) {
         cmocka_unit_test(origins_may_be_named),
         cmocka_unit_test(plain_requests_go_to_the_handler),
         cmocka_unit_test(a_served_request_is_no_failed_connection),
+        cmocka_unit_test(a_request_over_tls_is_served_too),
         cmocka_unit_test(tls_and_no_tls_do_not_meet),
         cmocka_unit_test(servers_that_refuse_or_babble_are_named),
         cmocka_unit_test(any_allocation_may_fail),
