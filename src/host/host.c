@@ -129,12 +129,22 @@ static void free_dead(p2p_host *host) {
     }
 }
 
+/* The driver's listener is short of descriptors: somebody should know. */
+static void on_paused(p2p_host *host, p2p_err err) {
+    p2p_reason reason = {.err = err};
+    snprintf(reason.text, sizeof reason.text, "accepting paused: %s", p2p_err_text(err));
+    p2p_swarm_event(&host->swarm, P2P_EVENT_ACCEPT_PAUSED, NULL, 0, NULL, &reason);
+}
+
 void p2p_host_input(p2p_host *host, const p2p_input *input) {
     p2p_env *env = &host->env;
     if (input->now > env->now)
         env->now = input->now;
     /* What arrived counts before what was waited for. */
-    p2p_io_input(&env->io, input);
+    if (input->type == P2P_INPUT_PAUSED)
+        on_paused(host, input->err);
+    else
+        p2p_io_input(&env->io, input);
     p2p_timers_run(&env->timers, env->now);
     free_dead(host);
 }

@@ -365,7 +365,10 @@ void p2p_stream_rx_fin(p2p_stream *stream) {
 }
 
 void p2p_stream_rx_reset(p2p_stream *stream, uint32_t code) {
-    end_stream(stream, P2P_ERR_RESET, code);
+    /* The reset may overtake the "na" before it, when our own end followed the proposal. */
+    bool refused = stream->outbound && stream->negotiation != NULL &&
+                   code == P2P_CODE_PROTOCOL_NEGOTIATION_FAILED;
+    end_stream(stream, refused ? P2P_ERR_NO_PROTOCOL : P2P_ERR_RESET, code);
     stream->reset_wanted = false;
     stream->tx_done = true;
     bury_if_over(stream);

@@ -393,6 +393,8 @@ static void split_peer(const p2p_multiaddr *addr, p2p_multiaddr *bare, p2p_peer_
 static void add_addr(job *own, const p2p_multiaddr *addr) {
     p2p_component part;
     size_t at = 0;
+    if (addr->len == 0)
+        return; /* /p2p/ID alone: only the peer store may know where */
     if (p2p_multiaddr_next(addr, &at, &part) &&
         (part.code == P2P_DNS || part.code == P2P_DNS4 || part.code == P2P_DNS6))
         add_name(own, addr, &part);

@@ -146,10 +146,30 @@ static void give_up(p2p_tcp_pipe *pipe, p2p_err err, const char *text) {
             transport->swarm, &pipe->remote, &pipe->remote_addr, err, text);
 }
 
+/* The socket never opened: says where to, and what the system said. */
+static void explain_connect(const p2p_tcp_pipe *pipe, p2p_err err, char text[240]) {
+    p2p_multiaddr addr;
+    char to[P2P_MULTIADDR_TEXT_MAX];
+    p2p_tcp_to_multiaddr(&addr, &pipe->remote);
+    p2p_multiaddr_format(to, sizeof to, &addr);
+    if (pipe->dial == NULL)
+        snprintf(text, 240, "%s before the client's first byte", p2p_err_text(err));
+    else if (err == P2P_ERR_REFUSED)
+        snprintf(text, 240, "nobody listens at %.120s (connection refused)", to);
+    else if (err == P2P_ERR_TIMEOUT)
+        snprintf(text, 240, "time ran out while connecting to %.120s: no answer", to);
+    else if (err == P2P_ERR_UNREACHABLE)
+        snprintf(text, 240, "there is no way to %.120s", to);
+    else
+        snprintf(text, 240, "cannot connect to %.120s: %s", to, p2p_err_text(err));
+}
+
 static void fail(p2p_tcp_pipe *pipe, p2p_err err) {
     char text[240];
     if (pipe->over)
         return;
+    if (pipe->upgrade != NULL && (err == P2P_ERR_EOF || err == P2P_ERR_RESET))
+        p2p_upgrade_cut_off(pipe->upgrade);
     if (pipe->why[0] != '\0')
         snprintf(text, sizeof text, "%s", pipe->why);
     else if (pipe->upgrade != NULL)
@@ -157,7 +177,7 @@ static void fail(p2p_tcp_pipe *pipe, p2p_err err) {
     else if (pipe->lower_count > 0)
         snprintf(text, sizeof text, "%s during the WebSocket handshake", p2p_err_text(err));
     else
-        snprintf(text, sizeof text, "%s while connecting", p2p_err_text(err));
+        explain_connect(pipe, err, text);
     if (pipe->conn != NULL)
         p2p_conn_ended(pipe->conn, err, true, 0, text);
     else
