@@ -126,7 +126,7 @@ static p2p_err translate(const select_layer *select, p2p_err err) {
  */
 static bool follows_refusal(const select_layer *select, p2p_err err) {
     bool foreign = err == P2P_ERR_MALFORMED || err == P2P_ERR_TOO_BIG || err == P2P_ERR_VIOLATION;
-    return foreign && select->asked[0] != 0;
+    return foreign && select->asked[0] != 0 && select->ms.tries == 1;
 }
 
 static p2p_err select_feed(p2p_layer *layer, uint8_t *data, size_t len) {
