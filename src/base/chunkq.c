@@ -142,6 +142,7 @@ void p2p_chunkq_consume(p2p_chunkq *queue, p2p_chunk_pool *pool, size_t len) {
         }
         len -= here;
         p2p_chunk *done = queue->first;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the queue has len bytes in it */
         queue->first = done->next;
         queue->start = 0;
         if (queue->first == NULL)

@@ -328,6 +328,7 @@ static void rank(job *own) {
     for (size_t i = 0; i < count; i++)
         if (!keep[i])
             p2p_mem_free(own->swarm->env->mem, own->attempts[waiting[i]], sizeof *own->attempts[0]);
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
     memcpy(own->attempts, ordered, out * sizeof ordered[0]);
     own->attempt_count = out;
 }
