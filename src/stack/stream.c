@@ -35,6 +35,7 @@ struct p2p_stream {
     const char *id;               /* the agreed protocol id */
     p2p_multistream *negotiation; /* NULL when done */
     p2p_chunkq rx, tx;
+    size_t tx_sent;  /* bytes at the front of tx that the muxer sent and keeps until acknowledged */
     size_t rx_taken; /* consumed and not yet reported to the muxer */
     size_t discarded;
     p2p_timer timer;
@@ -141,6 +142,7 @@ static void end_stream(p2p_stream *stream, p2p_err err, uint32_t remote_code) {
     if (err != P2P_OK) {
         p2p_chunkq_clear(&stream->rx, &env->chunks);
         p2p_chunkq_clear(&stream->tx, &env->chunks);
+        stream->tx_sent = 0;
     }
     make_due(stream, DUE_CLOSED);
 }
@@ -375,6 +377,7 @@ void p2p_stream_rx_stop(p2p_stream *stream, uint32_t code) {
         return;
     stream->tx_stopped = stream->tx_shut = true;
     p2p_chunkq_clear(&stream->tx, &env_of(stream)->chunks);
+    stream->tx_sent = 0;
     wake_muxer(stream);
 }
 
@@ -396,15 +399,27 @@ size_t p2p_stream_tx_copy(p2p_stream *stream, size_t offset, uint8_t *dst, size_
     return p2p_chunkq_copy(&stream->tx, offset, dst, cap);
 }
 
+/* Half empty: room enough that the application writes in large pieces. */
+static void tell_of_room(p2p_stream *stream) {
+    const p2p_limits *limits = env_of(stream)->limits;
+    if (!stream->wants_room || stream->tx.len - stream->tx_sent > limits->write_buffer / 2 ||
+        stream->tx_sent >= limits->window_max)
+        return;
+    stream->wants_room = false;
+    make_due(stream, DUE_WRITABLE);
+}
+
 void p2p_stream_tx_consume(p2p_stream *stream, size_t len) {
     p2p_env *env = env_of(stream);
     p2p_chunkq_consume(&stream->tx, &env->chunks, len);
+    stream->tx_sent -= len < stream->tx_sent ? len : stream->tx_sent;
     stream->conn->bytes_out += len;
-    /* Half empty: room enough that the application writes in large pieces. */
-    if (stream->wants_room && stream->tx.len <= env->limits->write_buffer / 2) {
-        stream->wants_room = false;
-        make_due(stream, DUE_WRITABLE);
-    }
+    tell_of_room(stream);
+}
+
+void p2p_stream_tx_sent(p2p_stream *stream, size_t len) {
+    stream->tx_sent += len;
+    tell_of_room(stream);
 }
 
 bool p2p_stream_tx_ends(const p2p_stream *stream) {
@@ -494,10 +509,12 @@ bool p2p_stream_at_end(const p2p_stream *stream) {
 }
 
 size_t p2p_stream_writable(const p2p_stream *stream) {
-    size_t max = env_of(stream)->limits->write_buffer;
-    if (stream->ended || stream->tx_shut || !stream->usable || stream->tx.len >= max)
+    const p2p_limits *limits = env_of(stream)->limits;
+    size_t unsent = stream->tx.len - stream->tx_sent;
+    if (stream->ended || stream->tx_shut || !stream->usable || unsent >= limits->write_buffer ||
+        stream->tx_sent >= limits->window_max)
         return 0;
-    return max - stream->tx.len;
+    return limits->write_buffer - unsent;
 }
 
 size_t p2p_stream_write(p2p_stream *stream, p2p_bytes bytes) {

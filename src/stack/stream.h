@@ -42,6 +42,11 @@ size_t p2p_stream_tx_len(const p2p_stream *stream);
 p2p_bytes p2p_stream_tx_peek(p2p_stream *stream, size_t offset);
 /* Copies from `offset` on; the number copied. */
 size_t p2p_stream_tx_copy(p2p_stream *stream, size_t offset, uint8_t *dst, size_t cap);
+/*
+ * A muxer that keeps bytes in the queue until they are acknowledged sent len more of them: they do
+ * not count against what the application may write, up to the largest window.
+ */
+void p2p_stream_tx_sent(p2p_stream *stream, size_t len);
 /* The first len bytes are no longer needed. */
 void p2p_stream_tx_consume(p2p_stream *stream, size_t len);
 /* The application ended this direction: after the last byte of the queue comes the end. */
