@@ -167,7 +167,6 @@ static p2p_err established(p2p_quic_conn *conn) {
     to_multiaddr(&muxer->conn.local, &local);
     to_multiaddr(&muxer->conn.remote, p2p_quic_conn_remote(conn));
     muxer->conn.transport = "quic-v1";
-    muxer->conn.security = "/tls/1.0.0";
     muxer->conn.started = p2p_quic_conn_started(conn);
     return quic->transport.up->connected(
         quic->transport.swarm, of, p2p_quic_conn_remote(conn), &muxer->conn);

@@ -187,14 +187,23 @@ static bool is_acceptable(p2p_cert_owner *owner, X509 *x509, uint64_t wall_ms) {
            identity_vouches(owner, x509, extension);
 }
 
+p2p_err p2p_cert_verify_x509(p2p_cert_owner *owner, X509 *x509, uint64_t wall_ms) {
+    ERR_set_mark();
+    bool good = is_acceptable(owner, x509, wall_ms);
+    ERR_pop_to_mark();
+    return good ? P2P_OK : P2P_ERR_BAD_CERTIFICATE;
+}
+
 p2p_err p2p_cert_verify(p2p_cert_owner *owner, p2p_bytes der, uint64_t wall_ms) {
     if (der.len == 0 || der.len > P2P_CERT_DER_MAX)
         return P2P_ERR_BAD_CERTIFICATE;
     const uint8_t *at = der.ptr;
     ERR_set_mark();
     X509 *x509 = d2i_X509(NULL, &at, (long)der.len);
-    bool good = x509 != NULL && at == der.ptr + der.len && is_acceptable(owner, x509, wall_ms);
-    X509_free(x509);
     ERR_pop_to_mark();
-    return good ? P2P_OK : P2P_ERR_BAD_CERTIFICATE;
+    p2p_err err = P2P_ERR_BAD_CERTIFICATE;
+    if (x509 != NULL && at == der.ptr + der.len)
+        err = p2p_cert_verify_x509(owner, x509, wall_ms);
+    X509_free(x509);
+    return err;
 }

@@ -51,18 +51,12 @@ static void free_context(p2p_env_part *part) {
 
 static p2p_err check_certificate(p2p_tls_peer *peer, X509_STORE_CTX *store) {
     const p2p_secure_params *params = peer->params;
-    uint8_t *der = NULL;
     STACK_OF(X509) *chain = X509_STORE_CTX_get0_untrusted(store);
     X509 *x509 = X509_STORE_CTX_get0_cert(store);
     /* spec: tls #peer-authentication: abort if more than one certificate is received. */
     if (x509 == NULL || sk_X509_num(chain) != 1)
         return P2P_ERR_BAD_CERTIFICATE;
-    int len = i2d_X509(x509, &der);
-    if (len <= 0)
-        return P2P_ERR_CRYPTO;
-    p2p_err err =
-        p2p_cert_verify(&peer->owner, p2p_bytes_of(der, (size_t)len), p2p_env_wall_ms(params->env));
-    OPENSSL_free(der);
+    p2p_err err = p2p_cert_verify_x509(&peer->owner, x509, p2p_env_wall_ms(params->env));
     if (err != P2P_OK)
         return err;
     if (params->expected.len > 0 && !p2p_peer_id_equal(&params->expected, &peer->owner.peer)) {
@@ -149,7 +143,6 @@ static bool set_certificate(SSL_CTX *ctx, const p2p_cert *cert) {
 static bool set_rules(SSL_CTX *ctx) {
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_max_cert_list(ctx, P2P_CERT_DER_MAX + 64);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_cert_verify_callback(ctx, verify, NULL);

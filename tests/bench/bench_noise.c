@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * How much of the raw cipher's speed a security layer keeps: bytes are drawn from one layer and fed
- * to the other in blocks of 64 and 256 KiB, within one thread and without sockets. The cipher alone
- * runs over blocks of the same frame size for comparison.
+ * to the other in blocks of 16 to 256 KiB, within one thread and without sockets. In turns with it,
+ * the cipher alone seals and opens copies of 16 KiB; the median over the turns is what counts, for
+ * the machine may be busy.
  *
- *     bench_noise [noise|tls] [seconds]
+ *     bench_noise [noise|tls] [turns]
  */
 #include <p2p/identity.h>
 
@@ -126,50 +127,72 @@ static double raw(const EVP_CIPHER *cipher, size_t frame, double seconds) {
     return (double)bytes * 8 / (now() - begin) / 1e9;
 }
 
+static double layered(side *a, side *b, uint8_t *block, size_t cap, double seconds) {
+    uint64_t before = b->heard;
+    double begin = now();
+    while (now() - begin < seconds)
+        move(a, b, block, cap);
+    return (double)(b->heard - before) * 8 / (now() - begin) / 1e9;
+}
+
+static int by_value(const void *one, const void *other) {
+    double x = *(const double *)one;
+    double y = *(const double *)other;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t count) {
+    qsort(values, count, sizeof *values, by_value);
+    return values[count / 2];
+}
+
+static void handshakes(side *a, side *b, const p2p_security *security, p2p_identity *identity,
+    const p2p_mem *mem, const p2p_random *random, uint8_t *block) {
+    double begin = now();
+    int count = 0;
+    do {
+        if (count > 0) {
+            a->layer->ops->free(a->layer);
+            b->layer->ops->free(b->layer);
+        }
+        start(a, security, identity, mem, random, true);
+        start(b, security, identity, mem, random, false);
+        while (a->layer->above == NULL || b->layer->above == NULL) {
+            move(a, b, block, 65536);
+            move(b, a, block, 65536);
+        }
+        count++;
+    } while (now() - begin < 1);
+    printf("handshakes, one side  %6.0f us\n", (now() - begin) * 1e6 / 2 / count);
+}
+
+enum { TURNS_MAX = 200 };
+
 int main(int argc, char **argv) {
     bool tls = argc > 1 && strcmp(argv[1], "tls") == 0;
-    double seconds = argc > 2 ? atof(argv[2]) : 1;
+    size_t turns = argc > 2 ? strtoul(argv[2], NULL, 10) : 25;
     uint64_t seed = 1;
     const p2p_mem mem = {NULL, NULL};
     const p2p_random random = {fill, &seed};
+    static side a;
+    static side b;
+    uint8_t *block = malloc(1 << 18);
     p2p_identity *identity;
     if (p2p_identity_generate(&identity, P2P_ED25519, &mem, &random) != P2P_OK)
         return 1;
-    double cipher = raw(tls ? EVP_aes_128_gcm() : EVP_chacha20_poly1305(), 16384, seconds);
-    printf(
-        "%-28s %6.2f Gbit/s\n", tls ? "AES-128-GCM, 16 KiB" : "ChaCha20-Poly1305, 16 KiB", cipher);
-
-    const p2p_security *security = tls ? &p2p_tls : &p2p_noise;
-    static side a;
-    static side b;
-    int handshakes = 0;
-    uint8_t *block = malloc(1 << 20);
-    double begin = now();
-    do {
-        if (handshakes > 0) {
-            a.layer->ops->free(a.layer);
-            b.layer->ops->free(b.layer);
-        }
-        start(&a, security, identity, &mem, &random, true);
-        start(&b, security, identity, &mem, &random, false);
-        a.talks = false;
-        while (a.layer->above == NULL || b.layer->above == NULL) {
-            move(&a, &b, block, 65536);
-            move(&b, &a, block, 65536);
-        }
-        handshakes++;
-    } while (now() - begin < seconds);
-    printf("handshakes                   %6.0f /s, both sides\n", handshakes / (now() - begin));
+    handshakes(&a, &b, tls ? &p2p_tls : &p2p_noise, identity, &mem, &random, block);
     a.talks = true;
-    const size_t caps[] = {16384, 65536, 262144};
-    for (size_t i = 0; i < 3; i++) {
-        uint64_t before = b.heard;
-        begin = now();
-        while (now() - begin < seconds)
-            move(&a, &b, block, caps[i]);
-        double speed = (double)(b.heard - before) * 8 / (now() - begin) / 1e9;
-        printf("blocks of %3zu KiB            %6.2f Gbit/s, %.2f of the cipher\n", caps[i] / 1024,
-            speed, speed / cipher);
+    for (size_t cap = 16384; cap <= 1 << 18; cap *= 2) {
+        double speed[TURNS_MAX];
+        double share[TURNS_MAX];
+        size_t n = turns == 0 ? 1 : turns < TURNS_MAX ? turns : TURNS_MAX;
+        for (size_t i = 0; i < n; i++) {
+            double cipher = raw(tls ? EVP_aes_128_gcm() : EVP_chacha20_poly1305(), 16384, 0.02);
+            speed[i] = layered(&a, &b, block, cap, 0.02);
+            share[i] = speed[i] / cipher;
+        }
+        printf("blocks of %3zu KiB     %6.2f Gbit/s, %.2f of the cipher\n", cap / 1024,
+            median(speed, n), median(share, n));
     }
     return 0;
 }

@@ -33,7 +33,9 @@ static p2p_err upper_draw(p2p_layer *layer, uint8_t *dst, size_t cap, size_t *le
     *len = side->say_len < cap ? side->say_len : cap;
     if (side->say_once > 0 && *len > side->say_once)
         *len = side->say_once;
-    p2p_copy(dst, side->say, *len);
+    if (*len == 0)
+        return P2P_OK;
+    memcpy(dst, side->say, *len);
     side->say += *len;
     side->say_len -= *len;
     return P2P_OK;

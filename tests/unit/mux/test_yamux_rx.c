@@ -29,7 +29,7 @@ static void flags_may_stand_together_on_any_frame(void **state) {
         all[HELLO_LEN + i] = mux_pattern((size_t)i);
     say_data(r, SYN | FIN, 1, all, sizeof all);
     check(r->end->apps[0].received == 3 && r->end->apps[0].ended);
-    hear_one(r, P2P_YAMUX_DATA, FIN, 1);
+    hear_one(r, P2P_YAMUX_WINDOW, FIN, 1);
     check(r->end->apps[0].closed && r->end->apps[0].how.err == P2P_OK);
     /* The end on a window frame, which also gives credit. */
     say_open(r, 3);

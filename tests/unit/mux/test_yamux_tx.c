@@ -22,11 +22,12 @@ static void the_first_bytes_of_a_session(void **state) {
     check(r->end->woken);
     mux_end_turn(r->end);
     size_t len = mux_end_draw(r->end, r->out, sizeof r->out);
-    /* A ping goes along to measure the round trip; then SYN, data and end in one frame. */
+    /* A ping goes along to measure the round trip; then SYN and data, and the end by itself. */
     check_bytes(p2p_bytes_of(r->out, len),
         "00 02 0001 00000000 00000001"
-        "00 00 0005 00000002 0000001a"
-        "13 2f6d756c746973747265616d2f312e302e300a 03 2f740a 00 07");
+        "00 00 0001 00000002 0000001a"
+        "13 2f6d756c746973747265616d2f312e302e300a 03 2f740a 00 07"
+        "00 01 0004 00000002 00000000");
     raw_free(r);
 }
 
