@@ -7,7 +7,7 @@ const p2p_transport_type *const p2p_default_transports[] = {
 #ifdef P2P_WITH_QUIC
     &p2p_quic,
 #endif
-    &p2p_tcp, NULL};
+    &p2p_tcp, &p2p_webrtc_direct, NULL};
 const p2p_security *const p2p_default_security[] = {&p2p_noise, NULL};
 const p2p_muxer *const p2p_default_muxers[] = {&p2p_yamux, NULL};
 

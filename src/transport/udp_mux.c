@@ -31,6 +31,7 @@ struct p2p_udp_sock {
     p2p_sockaddr at;    /* as asked for */
     p2p_sockaddr local; /* as bound; family 0: not bound yet */
     bool listening;     /* somebody asked to listen here; else only dialled from */
+    bool own;           /* by its one user */
     p2p_dead dead;
 };
 
@@ -318,7 +319,8 @@ p2p_err p2p_udp_dial(p2p_udp *udp, p2p_udp_user *user, const p2p_sockaddr *remot
     p2p_udp_sock *found = NULL;
     for (p2p_list *node = udp->socks.next; node != &udp->socks; node = node->next) {
         p2p_udp_sock *sock = sock_of(node);
-        if (reaches(sock, remote) && (found == NULL || (sock->listening && !found->listening)))
+        if (!sock->own && reaches(sock, remote) &&
+            (found == NULL || (sock->listening && !found->listening)))
             found = sock;
     }
     if (found != NULL) {
@@ -327,6 +329,14 @@ p2p_err p2p_udp_dial(p2p_udp *udp, p2p_udp_user *user, const p2p_sockaddr *remot
     }
     p2p_sockaddr any = {.family = remote->family};
     return bind_new(udp, user, &any, false);
+}
+
+p2p_err p2p_udp_own(p2p_udp *udp, p2p_udp_user *user, const p2p_sockaddr *remote) {
+    p2p_sockaddr any = {.family = remote->family};
+    p2p_err err = bind_new(udp, user, &any, false);
+    if (err == P2P_OK)
+        user->sock->own = true;
+    return err;
 }
 
 void p2p_udp_release(p2p_udp_user *user) {
