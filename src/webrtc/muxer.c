@@ -20,9 +20,18 @@
 #include "webrtc/frame.h"
 
 enum {
+    /*
+     * go-libp2p reads a message through a buffer of 4096 bytes and fails with "short buffer" when a
+     * larger one begins with the frame's length; it sends length and body apart itself. Whole
+     * fragments make packets of one size.
+     */
+    MESSAGE_MAX = 3 * P2P_WEBRTC_FRAGMENT,
+    DATA_MAX = MESSAGE_MAX - P2P_FRAME_HEAD_MAX,
     EARLY_STREAMS = 10, /* what js and rust allow */
     EARLY_BYTES = 1024  /* js allows 16 KiB in 8 messages */
 };
+
+_Static_assert(MESSAGE_MAX <= 4096, "what go-libp2p can read");
 
 typedef struct webrtc_stream {
     p2p_list node;            /* muxer->sending */
@@ -74,7 +83,7 @@ static bool is_shy(const p2p_webrtc_muxer *muxer) {
 
 /* Data that may go in the next frame. */
 static size_t sendable(const p2p_webrtc_muxer *muxer, const webrtc_stream *own, size_t queued) {
-    size_t most = P2P_FRAME_DATA_MAX;
+    size_t most = DATA_MAX;
     if (!p2p_frame_halves_writes(&own->halves))
         return 0;
     if (is_shy(muxer))
@@ -115,7 +124,7 @@ static p2p_err send_reset(p2p_datachannel *channel, uint32_t code, p2p_time now)
 }
 
 static p2p_err send_frame(p2p_webrtc_muxer *muxer, webrtc_stream *own) {
-    uint8_t frame[P2P_FRAME_MAX_OUT];
+    uint8_t frame[MESSAGE_MAX];
     p2p_stream *stream = p2p_stream_of_mux(own);
     size_t queued = queued_of(own), len = sendable(muxer, own, queued);
     p2p_frame_flag flag = flag_after(muxer, own, queued > len);

@@ -147,7 +147,7 @@ static p2p_err start_channels(p2p_webrtc_peer *peer) {
         .ctx = peer};
     config.sctp.mem = peer->env->mem;
     config.sctp.random = peer->env->random;
-    config.sctp.mtu = PEER_SCTP_MTU;
+    config.sctp.mtu = P2P_WEBRTC_SCTP_MTU;
     config.sctp.receive_buffer = RECEIVE_BUFFER;
     config.sctp.send_buffer = SEND_BUFFER;
     config.sctp.max_message_in = MESSAGE_MAX;

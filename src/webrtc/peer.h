@@ -11,6 +11,15 @@
 #include "webrtc/ice.h"
 #include "webrtc/router.h"
 
+enum {
+    /* 1280, which every IPv6 path carries, less IPv6's and UDP's headers: no path needs probing. */
+    P2P_WEBRTC_DATAGRAM_MAX = 1280 - 40 - 8,
+    /* An SCTP packet inside: less DTLS' head and tag, a multiple of four. */
+    P2P_WEBRTC_SCTP_MTU = (P2P_WEBRTC_DATAGRAM_MAX - P2P_DTLS_HEAD_MAX - P2P_DTLS_TAG) / 4 * 4,
+    /* What one packet carries of a message: less SCTP's header and that of the chunk. */
+    P2P_WEBRTC_FRAGMENT = P2P_WEBRTC_SCTP_MTU - 12 - 16
+};
+
 typedef struct p2p_webrtc_peer p2p_webrtc_peer;
 
 /* What is reported to the owner. All must be set. The owner may close the peer in any of them. */

@@ -121,7 +121,7 @@ static void hold(p2p_webrtc_peer *peer, const uint8_t *bytes, size_t len) {
 static bool seal_next(p2p_webrtc_peer *peer, uint8_t *dst, size_t cap, size_t *len) {
     p2p_sctp *sctp = p2p_datachannels_sctp(peer->channels);
     size_t head = p2p_dtls_head(peer->dtls), plain;
-    if (p2p_sctp_output(sctp, dst + head, PEER_SCTP_MTU, &plain, peer->env->now) != P2P_OK)
+    if (p2p_sctp_output(sctp, dst + head, P2P_WEBRTC_SCTP_MTU, &plain, peer->env->now) != P2P_OK)
         return false;
     return p2p_dtls_seal(peer->dtls, dst, cap, len, p2p_bytes_of(dst + head, plain)) == P2P_OK;
 }
@@ -131,7 +131,7 @@ static size_t draw_batch(p2p_webrtc_peer *peer, uint8_t *dst, size_t cap, size_t
     size_t *segment, bool *all) {
     size_t len = 0;
     *all = false;
-    for (size_t count = 0; count < max_segments && cap - len >= PEER_DATAGRAM_MAX; count++) {
+    for (size_t count = 0; count < max_segments && cap - len >= P2P_WEBRTC_DATAGRAM_MAX; count++) {
         size_t one;
         if (!seal_next(peer, dst + len, cap - len, &one)) {
             *all = true;
@@ -157,7 +157,7 @@ bool p2p_webrtc_peer_draw(
     p2p_ice_path path;
     size_t len, segment = 0;
     bool all = true;
-    if (peer->over || cap < PEER_DATAGRAM_MAX)
+    if (peer->over || cap < P2P_WEBRTC_DATAGRAM_MAX)
         return false;
     if (p2p_ice_output(peer->ice, dst, cap, &len, &path, now) == P2P_OK) {
         to(out, &path, len);
@@ -194,7 +194,7 @@ bool p2p_webrtc_peer_draw(
 }
 
 void p2p_webrtc_peer_say_goodbye(p2p_webrtc_peer *peer) {
-    uint8_t datagram[PEER_DATAGRAM_MAX];
+    uint8_t datagram[P2P_WEBRTC_DATAGRAM_MAX];
     p2p_ice_path path;
     size_t len;
     if (peer->dtls == NULL || peer->user.sock == NULL || !p2p_ice_selected(peer->ice, &path) ||

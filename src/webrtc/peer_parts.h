@@ -5,17 +5,10 @@
 
 #include "webrtc/peer.h"
 
-enum {
-    /* 1280, which every IPv6 path carries, less IPv6's and UDP's headers: no path needs probing. */
-    PEER_DATAGRAM_MAX = 1280 - 40 - 8,
-    /* An SCTP packet inside: less DTLS' head and tag, a multiple of four. */
-    PEER_SCTP_MTU = (PEER_DATAGRAM_MAX - P2P_DTLS_HEAD_MAX - P2P_DTLS_TAG) / 4 * 4
-};
-
 /* A datagram that is larger than those it would have followed in a batch. */
 typedef struct peer_held {
     size_t len;
-    uint8_t bytes[PEER_DATAGRAM_MAX];
+    uint8_t bytes[P2P_WEBRTC_DATAGRAM_MAX];
 } peer_held;
 
 struct p2p_webrtc_peer {
