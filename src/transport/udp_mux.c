@@ -232,6 +232,10 @@ static bool draw_datagrams(
     p2p_udp_sock *sock = P2P_CONTAINER(base, p2p_udp_sock, sock);
     if (draw_loose(sock, dst, cap, out))
         return true;
+    if (p2p_list_empty(&sock->users)) { /* it was kept for a goodbye, which is out now */
+        bury_sock(sock);
+        return false;
+    }
     for (p2p_list *node; (node = p2p_list_pop(&sock->senders)) != NULL;) {
         p2p_udp_sender *sender = P2P_CONTAINER(node, p2p_udp_sender, node);
         if (sender->draw(sender, dst, cap, max_segments, out))
@@ -345,8 +349,10 @@ void p2p_udp_release(p2p_udp_user *user) {
         return;
     p2p_list_remove(&user->node);
     user->sock = NULL;
-    /* While the host tells of a closed socket, that one is in no list and buried there. */
-    if (p2p_list_empty(&sock->users) && p2p_list_linked(&sock->node))
+    /* While the host tells of a closed socket, that one is in no list and buried there. Its last
+     * user's goodbye goes out first. */
+    if (p2p_list_empty(&sock->users) && p2p_list_linked(&sock->node) &&
+        p2p_list_empty(&sock->loose))
         bury_sock(sock);
 }
 

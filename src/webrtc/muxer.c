@@ -31,6 +31,14 @@ enum {
     EARLY_BYTES = 1024  /* js allows 16 KiB in 8 messages */
 };
 
+/*
+ * An application may rest as long as it likes while others have room. One that has left this much
+ * unread for that long stands in the way of all other streams of its connection.
+ */
+enum { UNREAD_MAX = 2 << 20 };
+
+#define UNREAD_FOR (10 * P2P_SECOND)
+
 _Static_assert(MESSAGE_MAX <= 4096, "what go-libp2p can read");
 
 typedef struct webrtc_stream {
@@ -38,7 +46,9 @@ typedef struct webrtc_stream {
     p2p_datachannel *channel; /* NULL: not yet, or over */
     p2p_frame_reader reader;
     p2p_frame_halves halves;
-    size_t early; /* bytes sent before the peer was heard */
+    size_t early;   /* bytes sent before the peer was heard */
+    size_t unread;  /* bytes the application has not taken */
+    p2p_time taken; /* when it last took some, or had none to take */
 } webrtc_stream;
 
 static p2p_webrtc_muxer *muxer_of(p2p_conn *conn) {
@@ -67,8 +77,16 @@ static void finish_if_over(webrtc_stream *own) {
     p2p_stream_tx_done(p2p_stream_of_mux(own));
 }
 
-static void note_deadline(p2p_webrtc_muxer *muxer, const webrtc_stream *own) {
+/* When the stream wants `tick`. */
+static p2p_time deadline_of(const webrtc_stream *own) {
     p2p_time at = p2p_frame_halves_deadline(&own->halves);
+    if (own->unread > UNREAD_MAX && own->taken + UNREAD_FOR < at)
+        at = own->taken + UNREAD_FOR;
+    return at;
+}
+
+static void note_deadline(p2p_webrtc_muxer *muxer, const webrtc_stream *own) {
+    p2p_time at = deadline_of(own);
     if (at < muxer->soonest)
         muxer->soonest = at;
 }
@@ -221,6 +239,8 @@ static void wake(p2p_conn *conn, p2p_stream *stream) {
         return;
     }
     if (taken > 0) {
+        own->unread -= taken < own->unread ? taken : own->unread;
+        own->taken = now_of(muxer);
         p2p_datachannel_release(own->channel, taken);
         p2p_webrtc_peer_want(muxer->peer);
     }
@@ -314,10 +334,14 @@ static void channel_opened(void *ctx, p2p_datachannel *channel) {
     (void)taken;
 }
 
-static void take_data(webrtc_stream *own, p2p_bytes bytes) {
+static void take_data(p2p_webrtc_muxer *muxer, webrtc_stream *own, p2p_bytes bytes) {
     if (!p2p_frame_halves_reads(&own->halves))
         return; /* behind the end, or nobody reads */
     p2p_datachannel_hold(own->channel, bytes.len);
+    if (own->unread == 0)
+        own->taken = now_of(muxer);
+    own->unread += bytes.len;
+    note_deadline(muxer, own);
     p2p_err err = p2p_stream_rx(p2p_stream_of_mux(own), bytes);
     (void)err; /* a full host resets the stream by itself */
 }
@@ -348,7 +372,7 @@ static void channel_piece(
     p2p_err err = P2P_OK;
     while (own->channel != NULL && (err = p2p_frame_read(&own->reader, &bytes, &event)) == P2P_OK) {
         if (event.kind == P2P_FRAME_DATA)
-            take_data(own, event.data);
+            take_data(muxer, own, event.data);
         else
             take_flag(muxer, own, &event);
     }
@@ -403,9 +427,11 @@ static void tick(void *ctx) {
         if (own->channel == NULL)
             continue;
         p2p_frame_halves_tick(&own->halves, now_of(muxer));
+        if (own->unread > UNREAD_MAX && own->taken + UNREAD_FOR <= now_of(muxer))
+            p2p_stream_reset(s, P2P_CODE_RESOURCE_LIMIT_EXCEEDED);
         finish_if_over(own);
         want(muxer, own);
-        p2p_time at = p2p_frame_halves_deadline(&own->halves);
+        p2p_time at = deadline_of(own);
         if (own->channel != NULL && at > now_of(muxer) && at < muxer->soonest)
             muxer->soonest = at;
     }

@@ -16,6 +16,9 @@
 
 enum {
     RECEIVE_BUFFER = 5 << 20, /* what Chromium gives, too */
+    /* For one channel: all of it, since an application that rests should hold up its peer and not
+     * lose its stream; and what comes of probes of a closed window. */
+    CHANNEL_LIMIT = RECEIVE_BUFFER + (1 << 20),
     SEND_BUFFER = 8 << 20,
     /* Queued beyond the congestion window, so that there is always something to send when an
      * acknowledgement comes. */
@@ -142,7 +145,7 @@ static p2p_err start_channels(p2p_webrtc_peer *peer) {
     p2p_datachannels_config config = {.sctp = P2P_SCTP_DEFAULTS,
         .dtls_client = peer->dtls_client,
         .max_channels = peer->max_channels,
-        .receive_limit = RECEIVE_BUFFER,
+        .receive_limit = CHANNEL_LIMIT,
         .events = &CHANNEL_EVENTS,
         .ctx = peer};
     config.sctp.mem = peer->env->mem;
