@@ -15,20 +15,17 @@
 #include "base/bytes.h"
 #include "secure/noise.h"
 
-enum { PROLOGUE_LEN = 20 + 34 + 34 };
+static void put_multihash(uint8_t dst[34], const uint8_t sha256[32]) {
+    dst[0] = 0x12;
+    dst[1] = 0x20;
+    memcpy(dst + 2, sha256, 32);
+}
 
-static const uint8_t SHA256_MULTIHASH[2] = {0x12, 0x20};
-
-/* The client's certificate comes first, whoever computes it. */
-static p2p_bytes write_prologue(uint8_t dst[PROLOGUE_LEN], const p2p_webrtc_handshake *hs) {
-    const uint8_t *own = p2p_webrtc_peer_local_sha256(hs->peer);
-    const uint8_t *theirs = p2p_webrtc_peer_sha256(hs->peer);
+void p2p_webrtc_prologue(uint8_t dst[P2P_WEBRTC_PROLOGUE_LEN], const uint8_t client_sha256[32],
+    const uint8_t server_sha256[32]) {
     memcpy(dst, "libp2p-webrtc-noise:", 20);
-    memcpy(dst + 20, SHA256_MULTIHASH, 2);
-    memcpy(dst + 22, hs->outbound ? own : theirs, 32);
-    memcpy(dst + 54, SHA256_MULTIHASH, 2);
-    memcpy(dst + 56, hs->outbound ? theirs : own, 32);
-    return p2p_bytes_of(dst, PROLOGUE_LEN);
+    put_multihash(dst + 20, client_sha256);
+    put_multihash(dst + 54, server_sha256);
 }
 
 /* --- the end
@@ -169,7 +166,9 @@ static void answered(void *ctx) {
 
 static void connected(void *ctx) {
     p2p_webrtc_handshake *hs = ctx;
-    uint8_t prologue[PROLOGUE_LEN];
+    const uint8_t *own = p2p_webrtc_peer_local_sha256(hs->peer);
+    const uint8_t *theirs = p2p_webrtc_peer_sha256(hs->peer);
+    uint8_t prologue[P2P_WEBRTC_PROLOGUE_LEN];
     p2p_secure_params params = {.env = hs->env,
         .wire = &hs->wire,
         .initiator = !hs->outbound,
@@ -178,7 +177,8 @@ static void connected(void *ctx) {
         .failed = noise_failed,
         .ctx = hs,
         .seen = &hs->seen};
-    p2p_noise_options options = {.prologue = write_prologue(prologue, hs)};
+    p2p_noise_options options = {.prologue = p2p_bytes_of(prologue, sizeof prologue)};
+    p2p_webrtc_prologue(prologue, hs->outbound ? own : theirs, hs->outbound ? theirs : own);
     p2p_err err =
         p2p_datachannel_open_negotiated(p2p_webrtc_peer_channels(hs->peer), 0, &hs->channel);
     if (err == P2P_OK)

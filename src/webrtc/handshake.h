@@ -55,4 +55,11 @@ void p2p_webrtc_handshake_deinit(p2p_webrtc_handshake *handshake);
 /* For the peer's configuration, with the handshake as ctx. */
 extern const p2p_webrtc_peer_events p2p_webrtc_handshake_events;
 
+enum { P2P_WEBRTC_PROLOGUE_LEN = 20 + 34 + 34 };
+
+/* What both sides mix into Noise: the hashes of the DTLS certificates, the client's first, whoever
+ * computes it. */
+void p2p_webrtc_prologue(uint8_t dst[P2P_WEBRTC_PROLOGUE_LEN], const uint8_t client_sha256[32],
+    const uint8_t server_sha256[32]);
+
 #endif
