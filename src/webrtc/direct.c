@@ -18,6 +18,12 @@
 
 enum { MULTIHASH_LEN = 34 };
 
+/*
+ * A dial checks one pair, so nothing has to be spared. js-libp2p in Node needs it: the first check
+ * makes it start an agent for the dialler, and only a later one is answered.
+ */
+#define FIRST_PAUSE (150 * P2P_MILLISECOND)
+
 typedef struct direct {
     p2p_transport transport;
     p2p_webrtc_router *router;
@@ -208,6 +214,7 @@ static p2p_err start_dial(direct_dial *dial) {
     config.ice.controlling = true;
     /* A full agent on the other side is controlled all the same: the specification says who. */
     config.ice.remote_lite = true;
+    config.ice.first_pause = FIRST_PAUSE;
     config.ice.credentials = dial->of->webrtc_version == 2 ? p2p_ice_direct_v2(text, env->random)
                                                            : p2p_ice_direct_v1(text, env->random);
     return p2p_webrtc_peer_dial(&dial->handshake.peer, &config, &dial->remote);
