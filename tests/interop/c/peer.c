@@ -333,7 +333,8 @@ static void reset_end(p2p_stream *stream, const p2p_stream_end *end, void *self)
     char extra[100];
     snprintf(extra, sizeof extra, ",\"seen\":\"%s\",\"code\":%u", p2p_err_name(end->err),
         end->remote_code);
-    /* In good order although this side never ended its direction: the peer refuses what it would send. */
+    /* In good order although this side never ended its direction: the peer refuses what it would
+     * send. */
     if (end->err == P2P_ERR_RESET || end->err == P2P_OK)
         pass(extra);
     else
@@ -740,7 +741,8 @@ int main(int argc, char **argv) {
         char why[128];
         if (p2p_multiaddr_parse(&addr, opt.target, why) != P2P_OK)
             usage(why);
-        p2p_dial_options dial = {.size = sizeof dial, .insecure_tls = true};
+        p2p_dial_options dial = {
+            .size = sizeof dial, .insecure_tls = true, .webrtc_version = opt.dialer_version};
         current = "connect";
         test_started = uv_hrtime();
         must(p2p_host_dial(host(), NULL, &addr, 1, &dial, NULL), "dial");
