@@ -23,6 +23,8 @@ typedef struct p2p_muxer p2p_muxer;
 P2P_API extern const p2p_transport_type p2p_tcp;
 /* …/udp/PORT/quic-v1 */
 P2P_API extern const p2p_transport_type p2p_quic;
+/* …/udp/PORT/quic-v1/webtransport/certhash/…, on the same port as QUIC */
+P2P_API extern const p2p_transport_type p2p_webtransport;
 
 /* /noise: Noise_XX_25519_ChaChaPoly_SHA256 */
 P2P_API extern const p2p_security p2p_noise;

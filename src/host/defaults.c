@@ -5,7 +5,7 @@
 
 const p2p_transport_type *const p2p_default_transports[] = {
 #ifdef P2P_WITH_QUIC
-    &p2p_quic,
+    &p2p_quic, &p2p_webtransport,
 #endif
     &p2p_tcp, NULL};
 const p2p_security *const p2p_default_security[] = {&p2p_noise, NULL};

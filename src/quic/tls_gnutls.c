@@ -32,6 +32,7 @@ enum { TRANSPORT_PARAMETERS_MAX = 512 };
 struct p2p_quic_tls_context {
     const p2p_mem *mem;
     gnutls_priority_t priorities;
+    gnutls_certificate_credentials_t none; /* of clients that show no certificate */
 };
 
 struct p2p_quic_credentials {
@@ -59,8 +60,11 @@ p2p_err p2p_quic_tls_context_new(p2p_quic_tls_context **out, const p2p_mem *mem)
     if (context == NULL)
         return P2P_ERR_NO_MEMORY;
     context->mem = mem;
-    if (gnutls_priority_init(&context->priorities, PRIORITIES, NULL) == 0)
-        return P2P_OK;
+    if (gnutls_priority_init(&context->priorities, PRIORITIES, NULL) == 0) {
+        if (gnutls_certificate_allocate_credentials(&context->none) == 0)
+            return P2P_OK;
+        gnutls_priority_deinit(context->priorities);
+    }
     p2p_mem_free(mem, context, sizeof *context);
     *out = NULL;
     return P2P_ERR_CRYPTO;
@@ -70,6 +74,7 @@ void p2p_quic_tls_context_free(p2p_quic_tls_context *context) {
     if (context == NULL)
         return;
     gnutls_priority_deinit(context->priorities);
+    gnutls_certificate_free_credentials(context->none);
     p2p_mem_free(context->mem, context, sizeof *context);
 }
 
@@ -207,14 +212,15 @@ static int configure(p2p_quic_tls_session *session, const p2p_quic_tls_params *p
     gnutls_handshake_set_read_function(gnutls, handshake_out);
     gnutls_alert_set_read_function(gnutls, alert_out);
     gnutls_session_set_verify_function(gnutls, verify);
+    int rv = 0;
     if (params->server)
         gnutls_handshake_set_post_client_hello_function(gnutls, hello_read);
-    else if (params->own != NULL) {
-        int rv = gnutls_credentials_set(gnutls, GNUTLS_CRD_CERTIFICATE, params->own->gnutls);
-        if (rv != 0)
-            return rv;
-    }
-    int rv = gnutls_priority_set(gnutls, params->context->priorities);
+    else
+        rv = gnutls_credentials_set(gnutls, GNUTLS_CRD_CERTIFICATE,
+            params->own != NULL ? params->own->gnutls : params->context->none);
+    if (rv != 0)
+        return rv;
+    rv = gnutls_priority_set(gnutls, params->context->priorities);
     if (rv == 0)
         rv = offer_alpn(session);
     if (rv != 0)
