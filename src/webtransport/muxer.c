@@ -236,7 +236,6 @@ static p2p_err secured(void *ctx, const p2p_secured *result) {
     if (err != P2P_OK)
         return err;
     muxer->secured = true;
-    muxer->conn.security = "/noise";
     soon(muxer);
     p2p_wt_stream_want(&muxer->login); /* for its end */
     return P2P_OK;
