@@ -26,12 +26,10 @@ static p2p_wt_muxer *muxer_of_session(const p2p_wt_session *session) {
 /* --- libp2p's streams, from above
  * ---------------------------------------------------------------------------------------------- */
 
-static const p2p_wt_stream_ops STREAM_OPS;
-
 static p2p_err open_stream(p2p_conn *conn, p2p_stream *stream) {
     p2p_wt_muxer *muxer = muxer_of(conn);
     p2p_wt_stream *own = p2p_stream_mux(stream);
-    own->ops = &STREAM_OPS;
+    own->ops = &p2p_wt_muxer_stream_ops;
     return muxer->session == NULL ? P2P_ERR_STATE : p2p_wt_stream_open(muxer->session, own, false);
 }
 
@@ -69,8 +67,11 @@ static void wake(p2p_conn *conn, p2p_stream *stream) {
 }
 
 static void forget(p2p_conn *conn, p2p_stream *stream) {
-    (void)conn;
     p2p_wt_stream_detach(p2p_stream_mux(stream));
+    /* Without a swarm nobody else would free it. */
+    if (muxer_of(conn)->handler != NULL && conn->state == P2P_CONN_ENDED &&
+        conn->inbound_streams + conn->outbound_streams == 1)
+        p2p_conn_bury(conn);
 }
 
 static void close_conn(p2p_conn *conn, uint32_t code) {
@@ -158,8 +159,8 @@ static void stream_closed(p2p_wt_stream *own) {
     (void)own; /* both halves have said so already */
 }
 
-static const p2p_wt_stream_ops STREAM_OPS = {stream_data, stream_reset, stream_stopped, stream_pull,
-    stream_sent, stream_acked, stream_closed};
+const p2p_wt_stream_ops p2p_wt_muxer_stream_ops = {stream_data, stream_reset, stream_stopped,
+    stream_pull, stream_sent, stream_acked, stream_closed};
 
 /* --- Noise
  * --------------------------------------------------------------------------------------------------------
@@ -412,7 +413,7 @@ static p2p_err stream_opened(p2p_wt_session *session, bool unidirectional, p2p_w
     if (err != P2P_OK)
         return P2P_ERR_LIMIT;
     *out = p2p_stream_mux(stream);
-    (*out)->ops = &STREAM_OPS;
+    (*out)->ops = &p2p_wt_muxer_stream_ops;
     return P2P_OK;
 }
 
@@ -465,6 +466,11 @@ void p2p_wt_muxer_attach(p2p_wt_muxer *muxer, p2p_wt_session *session) {
     muxer->remote = *p2p_quic_conn_remote(quic);
     muxer->conn.started = p2p_quic_conn_started(quic);
     p2p_quic_conn_local(quic, &muxer->local);
+}
+
+void p2p_wt_muxer_skip_login(p2p_wt_muxer *muxer) {
+    muxer->told = true;
+    p2p_timer_set(&muxer->conn.env->timers, &muxer->timer, P2P_NEVER);
 }
 
 void p2p_wt_muxer_quit(p2p_wt_muxer *muxer) {

@@ -6,6 +6,8 @@
 #ifndef P2P_WEBTRANSPORT_MUXER_H
 #define P2P_WEBTRANSPORT_MUXER_H
 
+#include <p2p/webtransport.h>
+
 #include "secure/noise.h"
 #include "stack/conn.h"
 #include "webtransport/wt.h"
@@ -44,11 +46,16 @@ struct p2p_wt_muxer {
     p2p_sockaddr remote, local;
     p2p_reason reason;
     uint32_t close_code;
+    /* Of a session without libp2p (raw.c). */
+    const p2p_webtransport_handler *handler;
+    void *handler_self;
+    p2p_stream *news;
     bool secured;  /* the peer is known */
     bool told;     /* ready or failed was called */
     bool quitting; /* in good order, when all is sent */
 };
 
+extern const p2p_wt_stream_ops p2p_wt_muxer_stream_ops; /* of streams inside a p2p_stream */
 extern const p2p_wt_app p2p_wt_muxer_app; /* `self` of the session is a p2p_wt_muxer */
 
 P2P_NODISCARD p2p_err p2p_wt_muxer_new(p2p_wt_muxer **out, const p2p_wt_muxer_params *params);
@@ -56,6 +63,8 @@ P2P_NODISCARD p2p_err p2p_wt_muxer_new(p2p_wt_muxer **out, const p2p_wt_muxer_pa
 void p2p_wt_muxer_attach(p2p_wt_muxer *muxer, p2p_wt_session *session);
 /* It is not wanted any more: its session ends and neither ready nor failed is called. */
 void p2p_wt_muxer_quit(p2p_wt_muxer *muxer);
+/* For a session without libp2p: nobody proves anything. */
+void p2p_wt_muxer_skip_login(p2p_wt_muxer *muxer);
 /* Frees one that was never ready. */
 void p2p_wt_muxer_free(p2p_wt_muxer *muxer);
 

@@ -12,10 +12,12 @@
 #include "crypto/certificate.h"
 #include "crypto/crypto.h"
 #include "multi/ip.h"
+#include "stack/stream.h"
 #include "transport/transport.h"
 #include "webtransport/certificates.h"
 #include "webtransport/h3_conn.h"
 #include "webtransport/muxer.h"
+#include "webtransport/raw.h"
 
 enum { VOUCHED = 3 /* last, current, next */ };
 
@@ -204,6 +206,8 @@ static unsigned request(p2p_h3_conn *h3, p2p_wt_session *session, const p2p_h3_r
     wt_transport *wt = h3->ctx;
     p2p_wt_muxer *muxer;
     unsigned status = p2p_wt_judge(asked);
+    if (status == 404)
+        return p2p_wt_raw_request(wt->transport.env, session, asked);
     if (status != 200)
         return status;
     if (!h3->admitted && !admit(wt, &h3->remote))
@@ -520,10 +524,22 @@ static p2p_err start(p2p_transport **out, p2p_env *env, const p2p_transport_up *
     return P2P_OK;
 }
 
+/* Sessions without libp2p are unknown to the swarm: their programs are told here, and it is the
+ * last turn for what was buried. */
+static void finish_turn(p2p_env *env) {
+    for (p2p_list *node; (node = p2p_list_pop(&env->ready)) != NULL;)
+        p2p_stream_dispatch(p2p_stream_of_ready(node));
+    for (p2p_list *node; (node = p2p_list_pop(&env->dead)) != NULL;) {
+        p2p_dead *dead = P2P_CONTAINER(node, p2p_dead, node);
+        dead->free(dead);
+    }
+}
+
 static void free_transport(p2p_transport *transport) {
     wt_transport *wt = P2P_CONTAINER(transport, wt_transport, transport);
     wt->going = true;
     p2p_quic_abandon(wt->endpoint, wt);
+    finish_turn(transport->env);
     while (!p2p_list_empty(&wt->logins))
         p2p_wt_muxer_free(P2P_CONTAINER(wt->logins.next, p2p_wt_muxer, node));
     while (!p2p_list_empty(&wt->conns))

@@ -49,6 +49,7 @@ struct p2p_wt_stream {
     p2p_list node;           /* session->streams */
     uint8_t head[P2P_H3_STREAM_HEAD_MAX];
     uint8_t head_len, head_acked; /* of streams this side opened */
+    bool unidirectional;          /* for its owner's use */
     bool resetting;               /* to be reset when the head is acknowledged */
     uint32_t reset_code;
 };

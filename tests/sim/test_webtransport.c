@@ -2,8 +2,8 @@
 /*
  *     a ──── 50 ms, sometimes lossy ──── b
  *
- * WebTransport between hosts: the handshake and what it proves, streams, loss, certificates that rotate,
- * and peers that do not keep to the rules.
+ * WebTransport between hosts: the handshake and what it proves, streams, loss, certificates that
+ * rotate, and peers that do not keep to the rules.
  */
 #include <p2p/perf.h>
 #include <p2p/ping.h>
