@@ -39,9 +39,11 @@ static p2p_h3_conn *h3_of(const p2p_quic_conn *quic) {
 static void timed_out(p2p_timer *timer, p2p_time now) {
     p2p_h3_conn *h3 = P2P_CONTAINER(timer, p2p_h3_conn, timer);
     (void)now;
-    p2p_h3_conn_fail(h3, P2P_H3_NO_ERROR, P2P_ERR_TIMEOUT,
-        h3->settings_seen ? "no WebTransport session came about"
-                          : "the peer does not speak HTTP/3");
+    const char *text = "the peer does not speak HTTP/3";
+    if (h3->settings_seen)
+        text = h3->gone_at > 0 ? "no WebTransport session is left"
+                               : "no WebTransport session came about";
+    p2p_h3_conn_fail(h3, P2P_H3_NO_ERROR, P2P_ERR_TIMEOUT, text);
 }
 
 static p2p_err open_control(p2p_h3_conn *h3) {

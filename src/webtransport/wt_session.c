@@ -96,10 +96,13 @@ void p2p_wt_session_end(p2p_wt_session *session, const p2p_reason *reason) {
     refuse_waiting(h3, session->id);
     if (h3->session_count > 0)
         return;
-    if (!h3->server || session->closing)
+    /* A server leaves the end to the client: Chromium calls a session lost whose connection closes
+     * right behind its last capsule. */
+    if (!h3->server)
         p2p_h3_conn_finish(h3);
     else
-        p2p_timer_set(&env->timers, &h3->timer, env->now + env->timeouts->accept);
+        p2p_timer_set(&env->timers, &h3->timer,
+            env->now + (session->closing ? env->timeouts->close : env->timeouts->accept));
 }
 
 p2p_wt_session *p2p_wt_session_find(const p2p_h3_conn *h3, uint64_t id) {
