@@ -54,10 +54,34 @@ P2P_API void p2p_node_kick(p2p_node *node);
 P2P_API P2P_NODISCARD p2p_err p2p_node_post(p2p_node *node, void (*fn)(void *ctx), void *ctx);
 
 /*
- * Shows each input (p2p/driver.h) just before the host gets it, so that a run can be recorded and
- * played again. NULL stops it.
+ * Everything that crosses between the node's driver and its host, in order: a host that is built
+ * the same way and taken through the same crossings gives the same effects, bytes and events, so
+ * that a run can be recorded and played again.
  */
-typedef void (*p2p_record_fn)(void *ctx, const p2p_input *input);
+typedef enum p2p_crossing_type {
+    P2P_CROSSING_INPUT,     /* the host is about to get `input` */
+    P2P_CROSSING_EFFECT,    /* p2p_host_next_effect gave `effect`; NULL: there was none */
+    P2P_CROSSING_DRAW,      /* p2p_host_draw(socket, cap) gave `drawn` */
+    P2P_CROSSING_DATAGRAMS, /* p2p_host_draw_datagrams(socket, cap, max_segments) gave `datagrams`
+                               and `drawn`; NULL: there were none */
+    P2P_CROSSING_EVENT      /* p2p_host_next_event gave `event`, which the application has not yet
+                               seen; NULL: there was none */
+} p2p_crossing_type;
+
+typedef struct p2p_crossing {
+    p2p_crossing_type type;
+    const p2p_input *input;
+    const p2p_effect *effect;
+    const p2p_event *event;
+    p2p_socket socket;
+    size_t cap, max_segments;
+    p2p_bytes drawn;
+    const p2p_datagrams *datagrams;
+} p2p_crossing;
+
+/* Shows each crossing when it happens; the views are valid for the call. NULL stops it. Nothing
+ * crosses between p2p_node_new and the first turn of the loop. */
+typedef void (*p2p_record_fn)(void *ctx, const p2p_crossing *crossing);
 P2P_API void p2p_node_record(p2p_node *node, p2p_record_fn fn, void *ctx);
 
 /* "gso gro", one of them or "none": what the driver found the kernel to do for datagram sockets. */

@@ -32,8 +32,10 @@ void p2p_chunk_pool_deinit(p2p_chunk_pool *pool) {
     pool->spare_count = 0;
 }
 
-static p2p_chunk *take_chunk(p2p_chunk_pool *pool) {
-    if (pool->used_count >= pool->max)
+/* An eighth is kept for the first chunks of queues: a few peers that fill long queues do not stop
+ * everybody else, most of whom need one. */
+static p2p_chunk *take_chunk(p2p_chunk_pool *pool, bool first) {
+    if (pool->used_count >= (first ? pool->max : pool->max - pool->max / 8))
         return NULL;
     p2p_chunk *chunk = pool->spare;
     if (chunk != NULL) {
@@ -64,7 +66,7 @@ size_t p2p_chunkq_append(p2p_chunkq *queue, p2p_chunk_pool *pool, p2p_bytes byte
     size_t taken = 0;
     while (taken < bytes.len) {
         if (queue->last == NULL || queue->end == CHUNK_DATA) {
-            p2p_chunk *chunk = take_chunk(pool);
+            p2p_chunk *chunk = take_chunk(pool, queue->last == NULL);
             if (chunk == NULL)
                 break;
             if (queue->last == NULL)
@@ -102,13 +104,18 @@ p2p_bytes p2p_chunkq_peek_at(p2p_chunkq *queue, size_t offset) {
         queue->mark = queue->first;
         queue->mark_at = 0;
     }
-    p2p_bytes view = chunk_view(queue, queue->mark);
-    while (offset - queue->mark_at >= view.len) {
-        queue->mark_at += view.len;
-        queue->mark = queue->mark->next;
-        view = chunk_view(queue, queue->mark);
+    /* The mark stays one chunk behind: a sender that looks ahead comes back to where it was. */
+    p2p_chunk *chunk = queue->mark;
+    size_t at = queue->mark_at;
+    p2p_bytes view = chunk_view(queue, chunk);
+    while (offset - at >= view.len) {
+        queue->mark = chunk;
+        queue->mark_at = at;
+        at += view.len;
+        chunk = chunk->next;
+        view = chunk_view(queue, chunk);
     }
-    size_t skip = offset - queue->mark_at;
+    size_t skip = offset - at;
     return p2p_bytes_of(view.ptr + skip, view.len - skip);
 }
 
@@ -140,6 +147,7 @@ void p2p_chunkq_consume(p2p_chunkq *queue, p2p_chunk_pool *pool, size_t len) {
         }
         len -= here;
         p2p_chunk *done = queue->first;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the queue has len bytes in it */
         queue->first = done->next;
         queue->start = 0;
         if (queue->first == NULL)

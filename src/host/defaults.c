@@ -3,14 +3,6 @@
  * size. */
 #include "host/host.h"
 
-const p2p_transport_type *const p2p_default_transports[] = {
-#ifdef P2P_WITH_QUIC
-    &p2p_quic,
-#endif
-    &p2p_tcp, &p2p_webrtc_direct, NULL};
-const p2p_security *const p2p_default_security[] = {&p2p_noise, NULL};
-const p2p_muxer *const p2p_default_muxers[] = {&p2p_yamux, NULL};
-
 #define KIB ((size_t)1024)
 #define MIB (1024 * KIB)
 

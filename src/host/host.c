@@ -46,6 +46,8 @@ static void init_env(p2p_host *host, const p2p_config *config, p2p_time now) {
     p2p_io_init(&env->io, env);
     env->io.interfaces = on_interfaces;
     p2p_list_init(&env->ready);
+    p2p_list_init(&env->calls);
+    env->ws_origins = config->ws_origins;
     p2p_list_init(&env->dead);
 }
 
@@ -128,12 +130,22 @@ static void free_dead(p2p_host *host) {
     }
 }
 
+/* The driver's listener is short of descriptors: somebody should know. */
+static void on_paused(p2p_host *host, p2p_err err) {
+    p2p_reason reason = {.err = err};
+    snprintf(reason.text, sizeof reason.text, "accepting paused: %s", p2p_err_text(err));
+    p2p_swarm_event(&host->swarm, P2P_EVENT_ACCEPT_PAUSED, NULL, 0, NULL, &reason);
+}
+
 void p2p_host_input(p2p_host *host, const p2p_input *input) {
     p2p_env *env = &host->env;
     if (input->now > env->now)
         env->now = input->now;
     /* What arrived counts before what was waited for. */
-    p2p_io_input(&env->io, input);
+    if (input->type == P2P_INPUT_PAUSED)
+        on_paused(host, input->err);
+    else
+        p2p_io_input(&env->io, input);
     p2p_timers_run(&env->timers, env->now);
     free_dead(host);
 }
@@ -169,13 +181,23 @@ p2p_time p2p_host_deadline(const p2p_host *host) {
  * -------------------------------------------------------------------------------------------------------------
  */
 
-bool p2p_host_next_event(p2p_host *host, p2p_event *event) {
+static void run_callbacks(p2p_host *host) {
     for (p2p_list *node; (node = p2p_list_pop(&host->env.ready)) != NULL;) {
         p2p_stream_dispatch(p2p_stream_of_ready(node));
         free_dead(host);
     }
+    for (p2p_list *node; (node = p2p_list_pop(&host->env.calls)) != NULL;) {
+        p2p_call *call = P2P_CONTAINER(node, p2p_call, node);
+        call->run(call);
+        free_dead(host);
+    }
+}
+
+bool p2p_host_next_event(p2p_host *host, p2p_event *event) {
     bool some;
+    p2p_stream_feed_starved(&host->env);
     do {
+        run_callbacks(host);
         some = p2p_swarm_take_event(&host->swarm, event);
         free_dead(host);
     } while (some && host->identify != NULL && p2p_identify_event(host->identify, event));
@@ -313,4 +335,13 @@ const p2p_limits *p2p_host_limits(const p2p_host *host) {
 
 void p2p_host_random(p2p_host *host, uint8_t *dst, size_t len) {
     p2p_env_random(&host->env, dst, len);
+}
+
+/* --- HTTP and certificates of the web
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+void p2p_host_set_http_handler(p2p_host *host, p2p_http_fn fn, void *ctx) {
+    host->env.http_fn = fn;
+    host->env.http_ctx = ctx;
 }

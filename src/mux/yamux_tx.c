@@ -114,8 +114,8 @@ static void put_credit(p2p_yamux_session *y, p2p_yamux_stream *s, sink *out) {
 }
 
 /*
- * The end has a frame of its own, as go-libp2p writes it: js-libp2p looks at the flags of a data frame before its
- * bytes, and then refuses the bytes because the stream has ended.
+ * The end has a frame of its own, as go-libp2p writes it: js-libp2p looks at the flags of a data
+ * frame before its bytes, and then refuses the bytes because the stream has ended.
  */
 static void put_end(p2p_yamux_stream *s, sink *out) {
     put(out, &(p2p_yamux_frame){P2P_YAMUX_WINDOW, first_flags(s) | P2P_YAMUX_FIN, s->id, 0});

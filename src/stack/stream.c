@@ -51,6 +51,7 @@ struct p2p_stream {
     bool tx_done;      /* the muxer has nothing more to send */
     bool tx_stopped;   /* the peer reads no more */
     bool wants_room;   /* a write took less than offered */
+    bool starved;      /* `ready` is in env->starved */
     bool reset_wanted; /* this side reset it and the muxer has not told the peer */
     bool ended;        /* `end` is final */
     bool reported;     /* `closed` was called, or nobody is there to call */
@@ -77,8 +78,35 @@ static p2p_env *env_of(const p2p_stream *stream) {
 
 static void make_due(p2p_stream *stream, uint8_t due) {
     stream->due |= due;
+    if (stream->starved)
+        p2p_list_remove(&stream->ready);
+    stream->starved = false;
     if (!p2p_list_linked(&stream->ready))
         p2p_list_push(&env_of(stream)->ready, &stream->ready);
+}
+
+/* Nothing of its own will make room for this stream: it waits for others to free chunks. */
+static void starve(p2p_stream *stream) {
+    p2p_env *env = env_of(stream);
+    if (env->starved.next == NULL)
+        p2p_list_init(&env->starved);
+    if (p2p_list_linked(&stream->ready) && !stream->starved) {
+        stream->due |= DUE_WRITABLE; /* its callbacks run anyway */
+        return;
+    }
+    if (!stream->starved)
+        p2p_list_push(&env->starved, &stream->ready);
+    stream->starved = true;
+}
+
+void p2p_stream_feed_starved(p2p_env *env) {
+    if (env->starved.next == NULL || env->chunks.used_count >= env->chunks.max)
+        return;
+    for (p2p_list *node; (node = p2p_list_pop(&env->starved)) != NULL;) {
+        p2p_stream *stream = P2P_CONTAINER(node, p2p_stream, ready);
+        stream->starved = false;
+        make_due(stream, DUE_WRITABLE);
+    }
 }
 
 static void wake_muxer(p2p_stream *stream) {
@@ -277,6 +305,28 @@ p2p_err p2p_stream_inbound(p2p_conn *conn, p2p_stream **out) {
     return err;
 }
 
+p2p_err p2p_stream_raw(
+    p2p_conn *conn, const p2p_protocol *protocol, void *self, bool outbound, p2p_stream **out) {
+    p2p_err err = new_stream(conn, outbound, out);
+    if (err != P2P_OK)
+        return err;
+    p2p_stream *stream = *out;
+    p2p_multistream_init_responder(stream->negotiation, conn->env->mem);
+    end_negotiation(stream);
+    stream->protocol = protocol;
+    stream->self = self;
+    stream->id = protocol->ids[0];
+    stream->usable = true;
+    make_due(stream, DUE_OPENED);
+    return P2P_OK;
+}
+
+void p2p_stream_discard(p2p_stream *stream) {
+    p2p_list_remove(&stream->ready);
+    stream->ended = stream->reported = stream->tx_done = true;
+    bury_if_over(stream);
+}
+
 p2p_err p2p_conn_open(p2p_conn *conn, const p2p_protocol *protocol, void *self, p2p_stream **out) {
     p2p_stream *stream;
     p2p_buf said;
@@ -365,7 +415,10 @@ void p2p_stream_rx_fin(p2p_stream *stream) {
 }
 
 void p2p_stream_rx_reset(p2p_stream *stream, uint32_t code) {
-    end_stream(stream, P2P_ERR_RESET, code);
+    /* The reset may overtake the "na" before it, when our own end followed the proposal. */
+    bool refused = stream->outbound && stream->negotiation != NULL &&
+                   code == P2P_CODE_PROTOCOL_NEGOTIATION_FAILED;
+    end_stream(stream, refused ? P2P_ERR_NO_PROTOCOL : P2P_ERR_RESET, code);
     stream->reset_wanted = false;
     stream->tx_done = true;
     bury_if_over(stream);
@@ -455,7 +508,8 @@ static bool take_due(p2p_stream *stream, uint8_t due) {
 }
 
 static void report_closed(p2p_stream *stream) {
-    if (stream->protocol != NULL)
+    /* An inbound stream that ended before it agreed was never shown to its protocol. */
+    if (stream->protocol != NULL && (stream->usable || stream->outbound))
         stream->protocol->closed(stream, &stream->end, stream->self);
     stream->reported = true;
     bury_if_over(stream);
@@ -525,9 +579,8 @@ size_t p2p_stream_write(p2p_stream *stream, p2p_bytes bytes) {
         stream->wants_room = true;
     if (taken > 0)
         wake_muxer(stream);
-    else if (stream->tx.len == 0 && stream->usable && !stream->ended && bytes.len > 0)
-        make_due(stream,
-            DUE_WRITABLE); /* the host's pool is exhausted: nothing here would ever free room */
+    else if (stream->tx.len == 0 && room > 0 && bytes.len > 0)
+        starve(stream);
     return taken;
 }
 

@@ -18,17 +18,20 @@
 #include "base/mem.h"
 #include "stack/multistream.h"
 
-enum { SAID_MAX = 16 * 1024, IDS_MAX = 16 };
+enum { SAID_MAX = 16 * 1024, IDS_MAX = 16, ASKED_MAX = 96 };
 
 typedef struct select_layer {
     p2p_layer layer;
     p2p_upgrade *upgrade;
     p2p_layer *below; /* NULL: the wire itself */
     p2p_multistream ms;
-    p2p_buf said; /* not yet drawn */
-    bool assumed; /* the layer above speaks without waiting */
+    p2p_buf said;   /* not yet drawn */
+    p2p_err failed; /* of what was to stand above */
+    bool assumed;   /* the layer above speaks without waiting */
     bool running;
     bool aside; /* out of the chain */
+    bool deaf;  /* what still comes follows a proposal that was refused: it means nothing */
+    char asked[ASKED_MAX]; /* what the peer proposed and this side does not speak */
 } select_layer;
 
 typedef enum step { STEP_SELECT_SECURITY, STEP_HANDSHAKE, STEP_SELECT_MUXER, STEP_READY } step;
@@ -70,22 +73,35 @@ static void step_aside(select_layer *select) {
     p2p_buf_deinit(&select->said);
 }
 
+/* For messages; ids that find no room are left out. */
+static bool refuse(select_layer *select, p2p_bytes id) {
+    size_t used = strlen(select->asked);
+    if (used + id.len + 3 <= sizeof select->asked)
+        snprintf(select->asked + used, sizeof select->asked - used, "%s%.*s", used > 0 ? ", " : "",
+            (int)id.len, (const char *)id.ptr);
+    return false;
+}
+
 static bool accept_security(void *ctx, p2p_bytes id) {
     select_layer *select = ctx;
     p2p_upgrade *upgrade = select->upgrade;
     for (size_t i = 0; upgrade->security_ids[i] != NULL; i++)
-        if (p2p_bytes_equal(id, p2p_bytes_text(upgrade->security_ids[i])))
-            return start_security(upgrade, i) == P2P_OK;
-    return false;
+        if (p2p_bytes_equal(id, p2p_bytes_text(upgrade->security_ids[i]))) {
+            select->failed = start_security(upgrade, i);
+            return select->failed == P2P_OK;
+        }
+    return refuse(select, id);
 }
 
 static bool accept_muxer(void *ctx, p2p_bytes id) {
     select_layer *select = ctx;
     p2p_upgrade *upgrade = select->upgrade;
     for (size_t i = 0; upgrade->muxer_ids[i] != NULL; i++)
-        if (p2p_bytes_equal(id, p2p_bytes_text(upgrade->muxer_ids[i])))
-            return start_muxer(upgrade, upgrade->params.env->muxers[i], &select->layer) == P2P_OK;
-    return false;
+        if (p2p_bytes_equal(id, p2p_bytes_text(upgrade->muxer_ids[i]))) {
+            select->failed = start_muxer(upgrade, upgrade->params.env->muxers[i], &select->layer);
+            return select->failed == P2P_OK;
+        }
+    return refuse(select, id);
 }
 
 /* The initiator's choice when several were proposed and nothing was assumed. */
@@ -104,20 +120,34 @@ static p2p_err translate(const select_layer *select, p2p_err err) {
     return select == &select->upgrade->for_security ? P2P_ERR_NO_SECURITY : P2P_ERR_NO_MUXER;
 }
 
+/*
+ * A peer that assumed its proposal would be taken speaks on behind it in another protocol. Closing
+ * at once could destroy the refusal on its way, so that the peer would not learn why.
+ */
+static bool follows_refusal(const select_layer *select, p2p_err err) {
+    bool foreign = err == P2P_ERR_MALFORMED || err == P2P_ERR_TOO_BIG || err == P2P_ERR_VIOLATION;
+    return foreign && select->asked[0] != 0 && select->ms.tries == 1;
+}
+
 static p2p_err select_feed(p2p_layer *layer, uint8_t *data, size_t len) {
     select_layer *select = P2P_CONTAINER(layer, select_layer, layer);
+    if (select->deaf)
+        return P2P_OK;
     bool for_security = select == &select->upgrade->for_security;
     size_t used = 0;
     if (!select->ms.done) {
         p2p_err err = p2p_multistream_feed(&select->ms, p2p_bytes_of(data, len), &used,
             &select->said, for_security ? accept_security : accept_muxer, select);
+        if (select->failed != P2P_OK)
+            return select->failed; /* "na" would invite the peer to try again with half a state */
         if (err == P2P_OK && select->assumed && select->ms.current > 0)
             err = P2P_ERR_NO_PROTOCOL; /* what was sent on the assumption cannot be taken back */
         if (err == P2P_ERR_NO_PROTOCOL && for_security)
             select->upgrade->refused = select->assumed;
         if (err == P2P_OK && select->ms.done)
             err = start_agreed(select);
-        if (err != P2P_OK)
+        select->deaf = follows_refusal(select, err);
+        if (err != P2P_OK && !select->deaf)
             return translate(select, err);
         if (p2p_buf_len(&select->said) > 0)
             p2p_wire_wake(layer->wire);
@@ -148,7 +178,9 @@ static p2p_err select_draw(p2p_layer *layer, uint8_t *dst, size_t cap, size_t *l
 
 static p2p_err select_eof(p2p_layer *layer) {
     select_layer *select = P2P_CONTAINER(layer, select_layer, layer);
-    return select->ms.done ? p2p_layer_eof(layer->above) : P2P_ERR_EOF;
+    if (select->ms.done)
+        return p2p_layer_eof(layer->above);
+    return select->asked[0] != 0 ? translate(select, P2P_ERR_NO_PROTOCOL) : P2P_ERR_EOF;
 }
 
 static void select_free(p2p_layer *layer) {
@@ -302,46 +334,80 @@ static void list_ids(char *dst, size_t cap, const char *const *ids) {
         len += (size_t)snprintf(dst + len, cap - len, "%s%s", i > 0 ? ", " : "", ids[i]);
 }
 
-static const char *step_text(const p2p_upgrade *upgrade) {
+static void describe_step(char *dst, size_t cap, const p2p_upgrade *upgrade) {
+    char ours[80] = "";
     switch (upgrade->step) {
-    case STEP_SELECT_SECURITY:
-        return "while agreeing on a security protocol";
     case STEP_HANDSHAKE:
-        return upgrade->for_security.ms.done ? "during the security handshake"
-                                             : "while agreeing on a security protocol";
+        if (upgrade->for_security.ms.done) {
+            snprintf(dst, cap, "during the %s handshake", upgrade->security->id);
+            return;
+        }
+        break;
     case STEP_SELECT_MUXER:
-        return "while agreeing on a stream multiplexer";
+        list_ids(ours, sizeof ours, upgrade->muxer_ids);
+        snprintf(dst, cap, "while agreeing on a stream multiplexer (this side has %s)", ours);
+        return;
     case STEP_READY:
+        snprintf(dst, cap, "on the established connection");
+        return;
+    case STEP_SELECT_SECURITY:
         break;
     }
-    return "on the established connection";
+    list_ids(ours, sizeof ours, upgrade->security_ids);
+    snprintf(dst, cap, "while agreeing on a security protocol (this side has %s)", ours);
+}
+
+/* Both lists where both are known: a responder does not tell an initiator what it speaks. */
+static void explain_mismatch(const p2p_upgrade *upgrade, const select_layer *select,
+    const char *const *ids, const char *what, char text[240]) {
+    char ours[80] = "";
+    list_ids(ours, sizeof ours, ids);
+    if (upgrade->params.initiator)
+        snprintf(text, 240, "no common %s: this side offered %s and the peer speaks none of them",
+            what, ours);
+    else
+        snprintf(text, 240, "no common %s: this side speaks %s and the peer asked for %s", what,
+            ours, select->asked[0] != 0 ? select->asked : "none of them");
+}
+
+static const char *what_happened(p2p_err err) {
+    switch (err) {
+    case P2P_ERR_TIMEOUT:
+        return "time ran out";
+    case P2P_ERR_EOF:
+        return "the peer closed the connection";
+    case P2P_ERR_RESET:
+        return "the connection was broken off";
+    default:
+        return p2p_err_text(err);
+    }
 }
 
 void p2p_upgrade_explain(const p2p_upgrade *upgrade, p2p_err err, char text[240]) {
-    char ours[100], theirs[P2P_PEER_ID_TEXT_MAX];
+    char wanted[P2P_PEER_ID_TEXT_MAX], theirs[P2P_PEER_ID_TEXT_MAX], where[160];
     switch (err) {
     case P2P_ERR_NO_SECURITY:
-        list_ids(ours, sizeof ours, upgrade->security_ids);
-        snprintf(text, 240,
-            "no common security protocol: this side offered %s and the peer speaks none of them",
-            ours);
+        explain_mismatch(
+            upgrade, &upgrade->for_security, upgrade->security_ids, "security protocol", text);
         return;
     case P2P_ERR_NO_MUXER:
-        list_ids(ours, sizeof ours, upgrade->muxer_ids);
-        snprintf(text, 240,
-            "no common stream multiplexer: this side offered %s and the peer speaks none of them",
-            ours);
+        explain_mismatch(
+            upgrade, &upgrade->for_muxer, upgrade->muxer_ids, "stream multiplexer", text);
         return;
-    case P2P_ERR_WRONG_PEER: {
-        char wanted[P2P_PEER_ID_TEXT_MAX];
+    case P2P_ERR_WRONG_PEER:
         p2p_peer_id_format(wanted, sizeof wanted, &upgrade->params.expected);
         p2p_peer_id_format(theirs, sizeof theirs, &upgrade->seen);
         snprintf(text, 240, "wrong peer: expected %.90s but %.90s answered", wanted, theirs);
         return;
-    }
     default:
-        snprintf(text, 240, "%s %s", p2p_err_text(err), step_text(upgrade));
+        describe_step(where, sizeof where, upgrade);
+        snprintf(text, 240, "%.70s %.160s", what_happened(err), where);
     }
+}
+
+void p2p_upgrade_cut_off(p2p_upgrade *upgrade) {
+    const select_layer *select = &upgrade->for_security;
+    upgrade->refused |= select->assumed && !select->ms.done;
 }
 
 const char *p2p_upgrade_security(const p2p_upgrade *upgrade) {
@@ -353,5 +419,9 @@ const char *p2p_upgrade_muxer(const p2p_upgrade *upgrade) {
 }
 
 bool p2p_upgrade_retry_patiently(const p2p_upgrade *upgrade) {
-    return upgrade->refused && upgrade->security_ids[1] != NULL;
+    const select_layer *select = &upgrade->for_security;
+    /* A peer may also break off over the handshake that it did not expect, and its refusal be lost
+     * in that. */
+    bool unanswered = select->assumed && select->ms.header_seen && !select->ms.done;
+    return (upgrade->refused || unanswered) && upgrade->security_ids[1] != NULL;
 }

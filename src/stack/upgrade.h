@@ -55,6 +55,9 @@ void p2p_upgrade_explain(const p2p_upgrade *upgrade, p2p_err err, char text[240]
 /* Names of what was agreed, "" before. */
 const char *p2p_upgrade_security(const p2p_upgrade *upgrade);
 const char *p2p_upgrade_muxer(const p2p_upgrade *upgrade);
+/* The wire ended or broke: a peer that had not answered may have refused what was assumed in that
+ * way. */
+void p2p_upgrade_cut_off(p2p_upgrade *upgrade);
 /* The peer refused the security protocol that was assumed: dialling again patiently may help. */
 bool p2p_upgrade_retry_patiently(const p2p_upgrade *upgrade);
 

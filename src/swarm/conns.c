@@ -27,8 +27,11 @@ static size_t ip_count(const p2p_swarm *swarm, uint64_t key) {
 }
 
 static bool ip_add(p2p_swarm *swarm, uint64_t key) {
-    return key == 0 || p2p_map_put(&swarm->per_ip, key,
-                           (void *)(uintptr_t)(ip_count(swarm, key) + 1)) == P2P_OK;
+    if (key == 0)
+        return true;
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): the map keeps a number */
+    return p2p_map_put(&swarm->per_ip, key, (void *)(uintptr_t)(ip_count(swarm, key) + 1)) ==
+           P2P_OK;
 }
 
 static void ip_remove(p2p_swarm *swarm, uint64_t key) {
@@ -37,6 +40,7 @@ static void ip_remove(p2p_swarm *swarm, uint64_t key) {
     size_t count = ip_count(swarm, key);
     if (count <= 1)
         p2p_map_remove(&swarm->per_ip, key);
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): the map keeps a number */
     else if (p2p_map_put(&swarm->per_ip, key, (void *)(uintptr_t)(count - 1)) != P2P_OK)
         return; /* cannot be: the entry exists */
 }
@@ -68,6 +72,8 @@ void p2p_swarm_inbound_ended(void *ctx, const p2p_sockaddr *remote, const p2p_mu
     p2p_swarm *swarm = ctx;
     swarm->pending_inbound--;
     ip_remove(swarm, ip_key(swarm, remote));
+    if (err == P2P_OK)
+        return;
     p2p_reason reason = p2p_reason_of(err, "%s", text);
     P2P_LOG(swarm->env->log, P2P_LOG_DEBUG, "swarm", 0, swarm->env->now,
         "inbound connection failed: %s", text);
@@ -116,6 +122,10 @@ p2p_err p2p_swarm_connected(
     if (own == NULL) {
         err = err == P2P_OK ? P2P_ERR_NO_MEMORY : err;
         ip_remove(swarm, key);
+        if (inbound) {
+            p2p_reason reason = p2p_reason_of(err, "%s", p2p_err_text(err));
+            p2p_swarm_event(swarm, P2P_EVENT_INBOUND_FAILED, NULL, 0, &conn->remote, &reason);
+        }
         p2p_conn_abort(conn, code_for(err));
         p2p_conn_bury(conn);
         return err;
@@ -191,5 +201,6 @@ void p2p_swarm_check_stopped(p2p_swarm *swarm) {
     if (!swarm->closing || swarm->stopped || swarm->conn_count > 0)
         return;
     swarm->stopped = true;
-    p2p_swarm_event(swarm, P2P_EVENT_STOPPED, NULL, 0, NULL, NULL);
+    swarm->stopped_event = (p2p_queued_event){.type = P2P_EVENT_STOPPED, .embedded = true};
+    p2p_swarm_queue(swarm, &swarm->stopped_event);
 }

@@ -15,11 +15,50 @@
 
 #define INTERFACES_INTERVAL (10 * P2P_SECOND)
 
+/* --- what crosses to and from the host */
+
+static void cross(p2p_uv_driver *d, const p2p_crossing *crossing) {
+    if (d->record != NULL)
+        d->record(d->record_ctx, crossing);
+}
+
 void p2p_uv_input(p2p_uv_driver *d, p2p_input *input) {
     input->now = uv_hrtime();
-    if (d->record != NULL)
-        d->record(d->record_ctx, input);
+    cross(d, &(p2p_crossing){.type = P2P_CROSSING_INPUT, .input = input});
     p2p_host_input(d->host, input);
+}
+
+size_t p2p_uv_draw(p2p_uv_driver *d, p2p_socket socket, size_t cap) {
+    size_t len = p2p_host_draw(d->host, socket, d->out, cap);
+    cross(d, &(p2p_crossing){.type = P2P_CROSSING_DRAW,
+                 .socket = socket,
+                 .cap = cap,
+                 .drawn = p2p_bytes_of(d->out, len)});
+    return len;
+}
+
+bool p2p_uv_draw_datagrams(
+    p2p_uv_driver *d, p2p_socket socket, size_t cap, size_t max_segments, p2p_datagrams *out) {
+    bool some = p2p_host_draw_datagrams(d->host, socket, d->out, cap, max_segments, out);
+    cross(d, &(p2p_crossing){.type = P2P_CROSSING_DATAGRAMS,
+                 .socket = socket,
+                 .cap = cap,
+                 .max_segments = max_segments,
+                 .drawn = p2p_bytes_of(d->out, some ? out->len : 0),
+                 .datagrams = some ? out : NULL});
+    return some;
+}
+
+static bool next_effect(p2p_uv_driver *d, p2p_effect *effect) {
+    bool some = p2p_host_next_effect(d->host, effect);
+    cross(d, &(p2p_crossing){.type = P2P_CROSSING_EFFECT, .effect = some ? effect : NULL});
+    return some;
+}
+
+static bool next_event(p2p_uv_driver *d, p2p_event *event) {
+    bool some = p2p_host_next_event(d->host, event);
+    cross(d, &(p2p_crossing){.type = P2P_CROSSING_EVENT, .event = some ? event : NULL});
+    return some;
 }
 
 /* --- the clock */
@@ -148,19 +187,23 @@ void p2p_uv_driver_pump(p2p_uv_driver *d) {
     p2p_event event;
     if (d->pumping || d->closed || d->host == NULL)
         return;
+    if (d->interfaces_due == 0) {
+        d->interfaces_due = uv_hrtime() + INTERFACES_INTERVAL;
+        p2p_uv_interfaces(d);
+    }
     d->pumping = true;
     bool busy = true;
     while (busy) {
         busy = false;
-        while (p2p_host_next_effect(d->host, &effect))
+        while (next_effect(d, &effect))
             carry_out(d, &effect);
-        while (p2p_host_next_event(d->host, &event)) {
+        while (next_event(d, &event)) {
             busy = true;
             if (d->on_event != NULL)
                 d->on_event(d->event_ctx, d->host, &event);
         }
         /* Callbacks without an event may have asked for something too. */
-        while (p2p_host_next_effect(d->host, &effect)) {
+        while (next_effect(d, &effect)) {
             busy = true;
             carry_out(d, &effect);
         }
@@ -212,8 +255,6 @@ p2p_err p2p_uv_driver_init(p2p_uv_driver *d, uv_loop_t *loop, const p2p_mem *mem
 
 void p2p_uv_driver_start(p2p_uv_driver *d, p2p_host *host) {
     d->host = host;
-    d->interfaces_due = uv_hrtime() + INTERFACES_INTERVAL;
-    p2p_uv_interfaces(d);
 }
 
 void p2p_uv_driver_unref(p2p_uv_driver *d) {

@@ -73,8 +73,9 @@ struct p2p_uv_driver {
     p2p_list socks, lingerers, starved;
     size_t lingerer_count;
     uint64_t next_accepted;
-    p2p_time starved_until, interfaces_due;
-    p2p_list names; /* waiting or being looked up */
+    p2p_time starved_until;
+    p2p_time interfaces_due; /* 0: not told yet */
+    p2p_list names;          /* waiting or being looked up */
     size_t name_count, lookups;
     p2p_sockaddr addrs[P2P_UV_ADDRS_MAX]; /* this machine's, as told last */
     size_t addr_count;
@@ -94,7 +95,7 @@ struct p2p_uv_driver {
 
 /* `host` may be set later, before the first pump. NO_MEMORY, IO. */
 P2P_NODISCARD p2p_err p2p_uv_driver_init(p2p_uv_driver *d, uv_loop_t *loop, const p2p_mem *mem);
-/* Tells the host the machine's addresses. */
+/* The first pump tells the host the machine's addresses. */
 void p2p_uv_driver_start(p2p_uv_driver *d, p2p_host *host);
 /* Closes everything; on_closed is called from the loop when nothing calls back any more. The host
  * is not touched. */
@@ -104,6 +105,10 @@ void p2p_uv_driver_close(p2p_uv_driver *d, void (*on_closed)(void *ctx), void *c
 void p2p_uv_driver_pump(p2p_uv_driver *d);
 /* The one way into the host; fills in the time. */
 void p2p_uv_input(p2p_uv_driver *d, p2p_input *input);
+/* The one way out: bytes or datagrams of a socket into d->out. */
+size_t p2p_uv_draw(p2p_uv_driver *d, p2p_socket socket, size_t cap);
+bool p2p_uv_draw_datagrams(
+    p2p_uv_driver *d, p2p_socket socket, size_t cap, size_t max_segments, p2p_datagrams *out);
 /* A handle or request is gone. */
 void p2p_uv_driver_unref(p2p_uv_driver *d);
 

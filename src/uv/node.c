@@ -5,7 +5,6 @@
  */
 #include "uv/driver.h"
 
-#include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 

@@ -195,7 +195,7 @@ void p2p_uv_stream_send(p2p_uv_sock *s) {
     if (s->blocked || s->closing || s->kind != P2P_UV_STREAM)
         return;
     size_t len;
-    while (!s->lingering && (len = p2p_host_draw(d->host, s->id, d->out, P2P_UV_DRAW_MAX)) > 0) {
+    while (!s->lingering && (len = p2p_uv_draw(d, s->id, P2P_UV_DRAW_MAX)) > 0) {
         size_t sent;
         p2p_err err = write_some(s->fd, d->out, len, &sent);
         if (err == P2P_ERR_AGAIN)

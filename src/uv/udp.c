@@ -78,7 +78,7 @@ static void set_options(p2p_uv_driver *d, int fd, uint8_t family) {
 
 void p2p_uv_bind(p2p_uv_driver *d, const p2p_effect *effect) {
     struct sockaddr_storage addr;
-    p2p_uv_sock *s;
+    p2p_uv_sock *s = NULL;
     p2p_err err = P2P_OK;
     socklen_t len = p2p_uv_addr_out(&addr, &effect->local);
     int fd = p2p_uv_socket(effect->local.family, SOCK_DGRAM);
@@ -91,7 +91,7 @@ void p2p_uv_bind(p2p_uv_driver *d, const p2p_effect *effect) {
     } else {
         err = p2p_uv_sock_new(&s, d, effect->socket, fd, P2P_UV_DATAGRAMS);
     }
-    if (err != P2P_OK) {
+    if (s == NULL) {
         p2p_uv_report_closed(d, effect->socket, err);
         return;
     }
@@ -207,7 +207,7 @@ void p2p_uv_datagrams_send(p2p_uv_sock *s) {
     while (!s->blocked && !s->closing) {
         batch = (p2p_datagrams){0};
         size_t segments = d->gso ? SEGMENTS_MAX : 1;
-        if (!p2p_host_draw_datagrams(d->host, s->id, d->out, SEND_MAX, segments, &batch))
+        if (!p2p_uv_draw_datagrams(d, s->id, SEND_MAX, segments, &batch))
             return;
         send_or_keep(s, d->out, &batch);
     }

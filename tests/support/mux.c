@@ -155,10 +155,8 @@ p2p_err mux_end_start(mux_end *end, const p2p_muxer *muxer, const p2p_mem *mem, 
 void mux_end_turn(mux_end *end) {
     p2p_list *node;
     do {
-        while (p2p_list_pop(&end->env.ready) != NULL) {
-        }
-        for (p2p_stream *s = NULL; (s = p2p_conn_next_stream(end->conn, s)) != NULL;)
-            p2p_stream_dispatch(s);
+        while ((node = p2p_list_pop(&end->env.ready)) != NULL)
+            p2p_stream_dispatch(p2p_stream_of_ready(node));
         while ((node = p2p_list_pop(&end->env.dead)) != NULL) {
             p2p_dead *dead = P2P_CONTAINER(node, p2p_dead, node);
             dead->free(dead);

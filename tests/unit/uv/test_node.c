@@ -16,7 +16,7 @@ typedef struct scene {
     size_t pings;
     size_t connected, disconnected, listening, stopped;
     size_t posted;
-    size_t recorded;
+    size_t recorded; /* a bit for each kind of crossing */
 } scene;
 
 static p2p_config config_of(scene *s, int which) {
@@ -83,9 +83,8 @@ static void on_event(void *ctx, p2p_host *host, const p2p_event *event) {
     }
 }
 
-static void count_input(void *ctx, const p2p_input *input) {
-    (void)input;
-    ((scene *)ctx)->recorded++;
+static void count_crossing(void *ctx, const p2p_crossing *crossing) {
+    ((scene *)ctx)->recorded |= (size_t)1 << crossing->type;
 }
 
 static void two_nodes_on_a_callers_loop_ping_and_close(void **state) {
@@ -100,12 +99,13 @@ static void two_nodes_on_a_callers_loop_ping_and_close(void **state) {
         p2p_node_on_event(s.node[i], on_event, &s);
         check_ok(p2p_host_add_protocol(p2p_node_host(s.node[i]), &p2p_ping_protocol, NULL));
     }
-    p2p_node_record(s.node[0], count_input, &s);
+    p2p_node_record(s.node[0], count_crossing, &s);
     check_ok(p2p_node_listen(s.node[0], "/ip4/127.0.0.1/tcp/0"));
     while (s.stopped < 2)
         uv_run(&loop, UV_RUN_ONCE);
     check(s.listening == 1 && s.connected == 1 && s.disconnected == 2 && s.pings == 3);
-    check(s.recorded > 5);
+    check(s.recorded == (1 << P2P_CROSSING_INPUT | 1 << P2P_CROSSING_EFFECT |
+                            1 << P2P_CROSSING_DRAW | 1 << P2P_CROSSING_EVENT));
     p2p_node_free(s.node[0]);
     p2p_node_free(s.node[1]);
     while (uv_run(&loop, UV_RUN_DEFAULT) != 0) {
@@ -137,6 +137,34 @@ static void a_node_runs_until_its_host_has_closed(void **state) {
     check(s.listening == 1 && s.stopped == 1);
     const char *offload = p2p_node_offload(s.node[0]);
     check(strstr("gso gro none", offload) != NULL);
+    p2p_node_free(s.node[0]);
+    scene_deinit(&s);
+}
+
+static void stop_when_paused(void *ctx, p2p_host *host, const p2p_event *event) {
+    scene *s = ctx;
+    (void)host;
+    if (event->type != P2P_EVENT_ACCEPT_PAUSED)
+        return;
+    check(event->reason.err == P2P_ERR_NO_DESCRIPTOR);
+    check(strstr(event->reason.text, p2p_err_text(P2P_ERR_NO_DESCRIPTOR)) != NULL);
+    p2p_node_stop(s->node[0]);
+}
+
+/* What the driver reports for want of descriptors (test_driver.c) reaches the application. */
+static void a_pause_of_accepting_is_an_event(void **state) {
+    (void)state;
+    scene s;
+    scene_init(&s);
+    p2p_config config = config_of(&s, 0);
+    check_ok(p2p_node_new(&s.node[0], &config));
+    p2p_node_on_event(s.node[0], stop_when_paused, &s);
+    p2p_host *host = p2p_node_host(s.node[0]);
+    p2p_host_input(host, &(p2p_input){.type = P2P_INPUT_PAUSED,
+                             .now = p2p_host_now(host),
+                             .socket = 1,
+                             .err = P2P_ERR_NO_DESCRIPTOR});
+    p2p_node_run(s.node[0]);
     p2p_node_free(s.node[0]);
     scene_deinit(&s);
 }
@@ -235,6 +263,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_nodes_on_a_callers_loop_ping_and_close),
         cmocka_unit_test(a_node_runs_until_its_host_has_closed),
+        cmocka_unit_test(a_pause_of_accepting_is_an_event),
         cmocka_unit_test(other_threads_post_work),
         cmocka_unit_test(posts_are_bounded),
         cmocka_unit_test(freeing_at_any_time_leaves_nothing),

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# What `cmake --install` gives: libp2p.a, libp2p.so, headers, pkg-config file, CMake package, command and man page.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+install(TARGETS p2p p2p_shared EXPORT p2p-targets)
+install(DIRECTORY include/p2p DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+configure_file(cmake/p2p.pc.in p2p.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/p2p.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(EXPORT p2p-targets NAMESPACE p2p:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/p2p)
+configure_package_config_file(cmake/p2p-config.cmake.in p2p-config.cmake
+    INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/p2p)
+write_basic_package_version_file(p2p-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/p2p-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/p2p-config-version.cmake
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/p2p)
+if(TARGET p2p-tool)
+    install(TARGETS p2p-tool)
+endif()
+if(EXISTS ${CMAKE_SOURCE_DIR}/docs/p2p.1)
+    install(FILES docs/p2p.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+endif()

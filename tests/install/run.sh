@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Installs into an empty folder and builds an example against the installed copy alone: with pkg-config (static and
+# shared, C and C++) and with CMake.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+root=$work/root
+cmake --install build/dev --prefix "$root" >/dev/null
+lib=$(dirname "$(find "$root" -name p2p.pc)")
+export PKG_CONFIG_PATH=$lib
+cp examples/echo.c "$work/echo.c"
+cd "$work"
+
+gcc -Wall -Wextra -Werror echo.c $(pkg-config --cflags --libs p2p) -o shared
+LD_LIBRARY_PATH=$(dirname "$lib") ./shared >/dev/null
+gcc echo.c $(pkg-config --cflags p2p) "$(dirname "$lib")/libp2p.a" $(pkg-config --libs openssl libuv libngtcp2 libngtcp2_crypto_gnutls gnutls libnghttp3) -o static
+./static >/dev/null
+
+# The headers are C++ too.
+{
+    for header in "$root"/include/p2p/*.h; do echo "#include <p2p/$(basename "$header")>"; done
+    echo 'int main() { return p2p_err_text(P2P_OK) == nullptr; }'
+} >all.cpp
+g++ -Wall -Wextra -Werror all.cpp $(pkg-config --cflags --libs p2p) -o cpp
+LD_LIBRARY_PATH=$(dirname "$lib") ./cpp
+
+mkdir project
+cat >project/CMakeLists.txt <<'TXT'
+cmake_minimum_required(VERSION 3.25)
+project(outside C)
+find_package(p2p REQUIRED)
+add_executable(outside ../echo.c)
+target_link_libraries(outside PRIVATE p2p::p2p)
+TXT
+cmake -S project -B out -DCMAKE_PREFIX_PATH="$root" >/dev/null
+cmake --build out >/dev/null
+./out/outside >/dev/null
+[ ! -d "$root/share/man" ] || find "$root/share/man" -name 'p2p.1' | grep -q .

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Printing. Everything passes through one filter: bytes that are not UTF-8 and control characters
+ * never reach a terminal, since agent names and protocol ids are the peer's own words.
+ */
+#include "out.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LINE_MAX_LEN = 4096 };
+
+static const char *const COLOURS[] = {[CLI_PLAIN] = "",
+    [CLI_GREEN] = "\033[32m",
+    [CLI_YELLOW] = "\033[33m",
+    [CLI_RED] = "\033[31m",
+    [CLI_DIM] = "\033[2m"};
+
+static bool terminal(int fd) {
+    const char *term = getenv("TERM");
+    return isatty(fd) && (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+void cli_out_init(cli_out *out, bool json) {
+    const char *no_colour = getenv("NO_COLOR");
+    bool colour = no_colour == NULL || no_colour[0] == 0;
+    *out = (cli_out){.json = json,
+        .colour_out = colour && terminal(STDOUT_FILENO),
+        .colour_err = colour && terminal(STDERR_FILENO),
+        .bar = terminal(STDERR_FILENO)};
+}
+
+/* --- text */
+
+/* The length of the UTF-8 character at the head of text, 0 if it is none. */
+static size_t character(const uint8_t *text, size_t len) {
+    static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
+    uint8_t first = text[0];
+    size_t size = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 0;
+    if (size <= 1 || size > len || first > 0xf4)
+        return size == 1 ? 1 : 0;
+    uint32_t value = first & (0x7fu >> size);
+    for (size_t i = 1; i < size; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+        value = value << 6 | (text[i] & 0x3f);
+    }
+    bool good = value >= LEAST[size] && value <= 0x10ffff && (value < 0xd800 || value > 0xdfff);
+    return good ? size : 0;
+}
+
+static bool is_control(const uint8_t *text, size_t size) {
+    return (size == 1 && (text[0] < 0x20 || text[0] == 0x7f)) ||
+           (size == 2 && text[0] == 0xc2 && text[1] < 0xa0);
+}
+
+/* Replaces in place what a terminal must not see. */
+static void clean(char *line) {
+    uint8_t *at = (uint8_t *)line;
+    for (size_t left = strlen(line); left > 0;) {
+        size_t size = character(at, left);
+        if (size == 0 || is_control(at, size)) {
+            size = size == 0 ? 1 : size;
+            memset(at, '?', size);
+        }
+        at += size;
+        left -= size;
+    }
+}
+
+static void hide_bar(cli_out *out) {
+    if (out->bar_shown)
+        fputs("\r\033[K", stderr);
+    out->bar_shown = false;
+}
+
+P2P_PRINTF(5, 0)
+
+static void print(
+    cli_out *out, FILE *to, bool colours, cli_colour colour, const char *format, va_list args) {
+    char line[LINE_MAX_LEN];
+    vsnprintf(line, sizeof line, format, args);
+    clean(line);
+    hide_bar(out);
+    const char *paint = colours ? COLOURS[colour] : "";
+    fprintf(to, "%s%s%s\n", paint, line, paint[0] != 0 ? "\033[0m" : "");
+    fflush(to);
+}
+
+void cli_say(cli_out *out, cli_colour colour, const char *format, ...) {
+    va_list args;
+    if (out->silent || out->json)
+        return;
+    va_start(args, format);
+    print(out, stdout, out->colour_out, colour, format, args);
+    va_end(args);
+}
+
+void cli_note(cli_out *out, cli_colour colour, const char *format, ...) {
+    va_list args;
+    if (out->silent)
+        return;
+    va_start(args, format);
+    print(out, stderr, out->colour_err, colour, format, args);
+    va_end(args);
+}
+
+void cli_bar(cli_out *out, const char *format, ...) {
+    va_list args;
+    char line[256];
+    if (out->silent || !out->bar)
+        return;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    clean(line);
+    fprintf(stderr, "\r%s\033[K", line);
+    out->bar_shown = true;
+}
+
+void cli_log(void *ctx, const p2p_log_line *line) {
+    static const char *const NAMES[] = {"off", "error", "warn", "info", "debug", "trace"};
+    static const cli_colour PAINT[] = {CLI_PLAIN, CLI_RED, CLI_YELLOW, CLI_PLAIN, CLI_DIM, CLI_DIM};
+    cli_out *out = ctx;
+    unsigned level = (unsigned)line->level <= P2P_LOG_TRACE ? (unsigned)line->level : 0;
+    bool silent = out->silent;
+    out->silent = false; /* a replay logs where the run would have */
+    cli_note(out, PAINT[level], "%.6f %s %s: %s", (double)line->now / (double)P2P_SECOND,
+        NAMES[level], line->subject, line->text);
+    out->silent = silent;
+}
+
+bool cli_out_flush(cli_out *out) {
+    hide_bar(out);
+    return fflush(stdout) == 0 && !ferror(stdout);
+}
+
+/* --- JSON */
+
+static void put(cli_json *j, const char *text, size_t len) {
+    /* The end of the object always finds room. */
+    if (j->full || j->len + len + 8 > sizeof j->text) {
+        j->full = true;
+        return;
+    }
+    memcpy(j->text + j->len, text, len);
+    j->len += len;
+}
+
+static void put_quoted(cli_json *j, p2p_bytes text) {
+    size_t size;
+    char escaped[8];
+    put(j, "\"", 1);
+    for (size_t at = 0; at < text.len; at += size) {
+        const uint8_t *c = text.ptr + at;
+        size = character(c, text.len - at);
+        if (size == 0) {
+            size = 1;
+            put(j, "\\ufffd", 6);
+        } else if (is_control(c, size)) {
+            unsigned code = size == 1 ? c[0] : c[1];
+            snprintf(escaped, sizeof escaped, "\\u%04x", code);
+            put(j, escaped, 6);
+        } else if (c[0] == '"' || c[0] == '\\') {
+            put(j, "\\", 1);
+            put(j, (const char *)c, 1);
+        } else {
+            put(j, (const char *)c, size);
+        }
+    }
+    put(j, "\"", 1);
+}
+
+/* Fields and items are all or nothing: what did not fit is taken back. */
+typedef struct mark {
+    size_t len;
+    bool comma;
+} mark;
+
+static mark begin(cli_json *j) {
+    mark m = {j->len, j->comma};
+    if (j->comma)
+        put(j, ",", 1);
+    j->comma = true;
+    return m;
+}
+
+static void end(cli_json *j, mark m) {
+    if (!j->full)
+        return;
+    j->full = false;
+    j->len = m.len;
+    j->comma = m.comma;
+}
+
+static void put_name(cli_json *j, const char *name) {
+    put(j, "\"", 1);
+    put(j, name, strlen(name));
+    put(j, "\":", 2);
+}
+
+static void put_field(cli_json *j, const char *name, const char *raw) {
+    mark m = begin(j);
+    put_name(j, name);
+    put(j, raw, strlen(raw));
+    end(j, m);
+}
+
+void cli_json_begin(cli_json *j, const char *type) {
+    j->len = 0;
+    j->full = j->comma = false;
+    put(j, "{", 1);
+    cli_json_text(j, "type", type);
+}
+
+void cli_json_bytes(cli_json *j, const char *name, p2p_bytes text) {
+    mark m = begin(j);
+    put_name(j, name);
+    put_quoted(j, text);
+    end(j, m);
+}
+
+void cli_json_text(cli_json *j, const char *name, const char *text) {
+    cli_json_bytes(j, name, (p2p_bytes){(const uint8_t *)text, strlen(text)});
+}
+
+void cli_json_int(cli_json *j, const char *name, uint64_t value) {
+    char text[32];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    put_field(j, name, text);
+}
+
+void cli_json_float(cli_json *j, const char *name, double value) {
+    char text[64];
+    snprintf(text, sizeof text, "%.6g", isfinite(value) ? value : 0);
+    put_field(j, name, text);
+}
+
+void cli_json_bool(cli_json *j, const char *name, bool value) {
+    put_field(j, name, value ? "true" : "false");
+}
+
+void cli_json_list(cli_json *j, const char *name) {
+    put_field(j, name, "[");
+    j->comma = false;
+}
+
+void cli_json_item(cli_json *j, p2p_bytes text) {
+    mark m = begin(j);
+    put_quoted(j, text);
+    end(j, m);
+}
+
+void cli_json_list_end(cli_json *j) {
+    memcpy(j->text + j->len, "]", 1);
+    j->len++;
+    j->comma = true;
+}
+
+void cli_json_peer(cli_json *j, const char *name, const p2p_peer_id *peer) {
+    char text[P2P_PEER_ID_TEXT_MAX];
+    cli_json_text(j, name, cli_peer_text(text, peer));
+}
+
+void cli_json_addr(
+    cli_json *j, const char *name, const p2p_multiaddr *addr, const p2p_peer_id *peer) {
+    char text[CLI_ADDR_TEXT];
+    cli_json_text(j, name, cli_addr_text(text, addr, peer));
+}
+
+void cli_json_end(cli_json *j, cli_out *out) {
+    memcpy(j->text + j->len, "}\n", 2);
+    j->len += 2;
+    if (out->silent || !out->json)
+        return;
+    hide_bar(out);
+    fwrite(j->text, 1, j->len, stdout);
+    fflush(stdout);
+}
+
+/* --- words for numbers */
+
+const char *cli_size_text(char dst[CLI_SIZE_TEXT], double bytes) {
+    static const char *const UNITS[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+    size_t unit = 0;
+    for (; bytes >= 1000 && unit + 1 < sizeof UNITS / sizeof UNITS[0]; unit++)
+        bytes /= 1000;
+    snprintf(dst, CLI_SIZE_TEXT, unit == 0 ? "%.0f %s" : "%.2f %s", bytes, UNITS[unit]);
+    return dst;
+}
+
+const char *cli_rate_text(char dst[CLI_SIZE_TEXT], uint64_t bytes, p2p_time duration) {
+    char size[CLI_SIZE_TEXT];
+    if (duration == 0)
+        snprintf(dst, CLI_SIZE_TEXT, "-");
+    else
+        snprintf(dst, CLI_SIZE_TEXT, "%.28s/s",
+            cli_size_text(size, (double)bytes * (double)P2P_SECOND / (double)duration));
+    return dst;
+}
+
+const char *cli_peer_text(char dst[P2P_PEER_ID_TEXT_MAX], const p2p_peer_id *peer) {
+    p2p_peer_id_format(dst, P2P_PEER_ID_TEXT_MAX, peer);
+    return dst;
+}
+
+const char *cli_addr_text(
+    char dst[CLI_ADDR_TEXT], const p2p_multiaddr *addr, const p2p_peer_id *peer) {
+    size_t len = p2p_multiaddr_format(dst, P2P_MULTIADDR_TEXT_MAX, addr);
+    if (peer != NULL && len < P2P_MULTIADDR_TEXT_MAX) {
+        memcpy(dst + len, "/p2p/", 5);
+        cli_peer_text(dst + len + 5, peer);
+    }
+    return dst;
+}

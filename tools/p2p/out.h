@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * What the tool prints. Text for people goes out in whole lines without control characters, because
+ * parts of it come from peers; JSON goes out as one object a line. A silent output prints nothing:
+ * that is how a program runs in a replay.
+ */
+#ifndef P2P_TOOL_OUT_H
+#define P2P_TOOL_OUT_H
+
+#include <p2p/host.h>
+
+typedef enum cli_colour { CLI_PLAIN, CLI_GREEN, CLI_YELLOW, CLI_RED, CLI_DIM } cli_colour;
+
+typedef struct cli_out {
+    bool json, silent;
+    bool colour_out, colour_err; /* the stream is a terminal and NO_COLOR is not set */
+    bool bar;                    /* stderr is a terminal: progress bars may be drawn */
+    bool bar_shown;
+} cli_out;
+
+void cli_out_init(cli_out *out, bool json);
+
+/* A line on stdout, unless JSON is wanted. */
+P2P_PRINTF(3, 4) void cli_say(cli_out *out, cli_colour colour, const char *format, ...);
+/* A line on stderr. */
+P2P_PRINTF(3, 4) void cli_note(cli_out *out, cli_colour colour, const char *format, ...);
+/* A progress line on a terminal's stderr, written over by whatever comes next. */
+P2P_PRINTF(2, 3) void cli_bar(cli_out *out, const char *format, ...);
+/* A sink for p2p_config.log; ctx is the cli_out. */
+void cli_log(void *ctx, const p2p_log_line *line);
+/* Flushes stdout: false when something that was printed there is lost. */
+bool cli_out_flush(cli_out *out);
+
+/* --- JSON: one object, built up and printed by cli_json_end. Fields that find no room are left
+ * out. */
+
+enum { CLI_JSON_MAX = 64 * 1024 };
+
+typedef struct cli_json {
+    size_t len;
+    bool full, comma;
+    char text[CLI_JSON_MAX];
+} cli_json;
+
+void cli_json_begin(cli_json *j, const char *type);
+void cli_json_text(cli_json *j, const char *name, const char *text);
+void cli_json_bytes(cli_json *j, const char *name, p2p_bytes text);
+void cli_json_int(cli_json *j, const char *name, uint64_t value);
+void cli_json_float(cli_json *j, const char *name, double value);
+void cli_json_bool(cli_json *j, const char *name, bool value);
+void cli_json_list(cli_json *j, const char *name);
+void cli_json_item(cli_json *j, p2p_bytes text);
+void cli_json_list_end(cli_json *j);
+void cli_json_peer(cli_json *j, const char *name, const p2p_peer_id *peer);
+/* With /p2p/… behind it if peer is not NULL. */
+void cli_json_addr(
+    cli_json *j, const char *name, const p2p_multiaddr *addr, const p2p_peer_id *peer);
+/* Prints it on stdout if JSON is wanted. */
+void cli_json_end(cli_json *j, cli_out *out);
+
+/* --- words for numbers */
+
+enum { CLI_SIZE_TEXT = 32, CLI_ADDR_TEXT = P2P_MULTIADDR_TEXT_MAX + P2P_PEER_ID_TEXT_MAX + 8 };
+
+/* "12.3 MB" */
+const char *cli_size_text(char dst[CLI_SIZE_TEXT], double bytes);
+/* "12.3 MB/s"; "-" without a duration */
+const char *cli_rate_text(char dst[CLI_SIZE_TEXT], uint64_t bytes, p2p_time duration);
+const char *cli_peer_text(char dst[P2P_PEER_ID_TEXT_MAX], const p2p_peer_id *peer);
+const char *cli_addr_text(
+    char dst[CLI_ADDR_TEXT], const p2p_multiaddr *addr, const p2p_peer_id *peer);
+
+#endif
