@@ -74,7 +74,7 @@ typedef struct p2p_config {
     p2p_mem mem;
     p2p_random random;
     p2p_log log;
-    p2p_identity *identity; /* borrowed; outlives the host. Required */
+    p2p_identity *identity; /* borrowed; outlives the host. p2p_host_new requires it */
     const char *agent;      /* NULL: "c-libp2p/VERSION". Copied */
     uint64_t wall_ms;       /* Unix time at p2p_host_new, for certificates and records */
 
