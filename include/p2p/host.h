@@ -87,6 +87,9 @@ typedef struct p2p_config {
     p2p_limits limits;
     p2p_timeouts timeouts;
     p2p_gater gater;
+    /* NULL-terminated list of the web origins ("https://example.org") whose pages may connect by
+     * WebSocket; NULL: any. Not copied. */
+    const char *const *ws_origins;
     bool no_identify; /* do not run identify, and do not answer it */
 } p2p_config;
 

@@ -21,6 +21,8 @@ typedef struct p2p_muxer p2p_muxer;
 
 /* /ip4|ip6|dns…/tcp/PORT and /memory/NUMBER */
 P2P_API extern const p2p_transport_type p2p_tcp;
+/* …/tcp/PORT/ws, …/tcp/PORT/tls/ws: p2p/websocket.h */
+P2P_API extern const p2p_transport_type p2p_websocket;
 /* …/udp/PORT/quic-v1 */
 P2P_API extern const p2p_transport_type p2p_quic;
 

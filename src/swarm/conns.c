@@ -68,6 +68,8 @@ void p2p_swarm_inbound_ended(void *ctx, const p2p_sockaddr *remote, const p2p_mu
     p2p_swarm *swarm = ctx;
     swarm->pending_inbound--;
     ip_remove(swarm, ip_key(swarm, remote));
+    if (err == P2P_OK)
+        return;
     p2p_reason reason = p2p_reason_of(err, "%s", text);
     P2P_LOG(swarm->env->log, P2P_LOG_DEBUG, "swarm", 0, swarm->env->now,
         "inbound connection failed: %s", text);

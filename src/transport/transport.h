@@ -42,7 +42,8 @@ typedef struct p2p_transport_up {
     /*
      * May this inbound connection come in? Asked before anything is allocated for it; false: drop
      * it silently or refuse it as the transport does. When true, exactly one of inbound_ended and
-     * connected(NULL, …) follows.
+     * connected(NULL, …) follows. inbound_ended with P2P_OK: it was something else than a libp2p
+     * connection and has been served.
      */
     bool (*admit)(void *swarm, const p2p_sockaddr *remote, const p2p_multiaddr *remote_addr);
     void (*inbound_ended)(void *swarm, const p2p_sockaddr *remote, const p2p_multiaddr *remote_addr,
