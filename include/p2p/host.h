@@ -91,6 +91,8 @@ typedef struct p2p_config {
      * WebSocket; NULL: any. Not copied. */
     const char *const *ws_origins;
     bool no_identify; /* do not run identify, and do not answer it */
+    /* Do not answer the STUN requests of strangers on the ports of webrtc-direct. */
+    bool no_stun_server;
 } p2p_config;
 
 P2P_API extern const p2p_config p2p_config_defaults;
@@ -143,6 +145,9 @@ typedef struct p2p_dial_options {
     bool force_new;    /* make another connection even if there is one */
     bool insecure_tls; /* wss: do not check the certificate; the peer is still authenticated */
     p2p_time timeout;  /* for the whole dial; 0: from the configuration */
+    /* How webrtc-direct introduces itself: 1, which all peers understand, or 2, for servers that
+     * have it (specs PR 715). 0: 1. */
+    int webrtc_version;
 } p2p_dial_options;
 
 /*

@@ -104,13 +104,18 @@ p2p_bytes p2p_chunkq_peek_at(p2p_chunkq *queue, size_t offset) {
         queue->mark = queue->first;
         queue->mark_at = 0;
     }
-    p2p_bytes view = chunk_view(queue, queue->mark);
-    while (offset - queue->mark_at >= view.len) {
-        queue->mark_at += view.len;
-        queue->mark = queue->mark->next;
-        view = chunk_view(queue, queue->mark);
+    /* The mark stays one chunk behind: a sender that looks ahead comes back to where it was. */
+    p2p_chunk *chunk = queue->mark;
+    size_t at = queue->mark_at;
+    p2p_bytes view = chunk_view(queue, chunk);
+    while (offset - at >= view.len) {
+        queue->mark = chunk;
+        queue->mark_at = at;
+        at += view.len;
+        chunk = chunk->next;
+        view = chunk_view(queue, chunk);
     }
-    size_t skip = offset - queue->mark_at;
+    size_t skip = offset - at;
     return p2p_bytes_of(view.ptr + skip, view.len - skip);
 }
 
@@ -142,6 +147,7 @@ void p2p_chunkq_consume(p2p_chunkq *queue, p2p_chunk_pool *pool, size_t len) {
         }
         len -= here;
         p2p_chunk *done = queue->first;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the queue has len bytes in it */
         queue->first = done->next;
         queue->start = 0;
         if (queue->first == NULL)

@@ -15,6 +15,7 @@ void p2p_timers_init(p2p_timers *timers, const p2p_mem *mem) {
 }
 
 void p2p_timers_deinit(p2p_timers *timers) {
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
     p2p_mem_free(timers->mem, timers->heap, timers->cap * sizeof(timers->heap[0]));
     p2p_timers_init(timers, timers->mem);
 }
@@ -24,6 +25,7 @@ p2p_err p2p_timers_expect(
     if (timers->expected + 2 > timers->cap) {
         size_t cap = timers->cap == 0 ? HEAP_FIRST : timers->cap * 2;
         p2p_timer **heap = p2p_mem_resize(
+            /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
             timers->mem, timers->heap, timers->cap * sizeof(heap[0]), cap * sizeof(heap[0]));
         if (heap == NULL)
             return P2P_ERR_NO_MEMORY;

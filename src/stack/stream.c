@@ -305,6 +305,28 @@ p2p_err p2p_stream_inbound(p2p_conn *conn, p2p_stream **out) {
     return err;
 }
 
+p2p_err p2p_stream_raw(
+    p2p_conn *conn, const p2p_protocol *protocol, void *self, bool outbound, p2p_stream **out) {
+    p2p_err err = new_stream(conn, outbound, out);
+    if (err != P2P_OK)
+        return err;
+    p2p_stream *stream = *out;
+    p2p_multistream_init_responder(stream->negotiation, conn->env->mem);
+    end_negotiation(stream);
+    stream->protocol = protocol;
+    stream->self = self;
+    stream->id = protocol->ids[0];
+    stream->usable = true;
+    make_due(stream, DUE_OPENED);
+    return P2P_OK;
+}
+
+void p2p_stream_discard(p2p_stream *stream) {
+    p2p_list_remove(&stream->ready);
+    stream->ended = stream->reported = stream->tx_done = true;
+    bury_if_over(stream);
+}
+
 p2p_err p2p_conn_open(p2p_conn *conn, const p2p_protocol *protocol, void *self, p2p_stream **out) {
     p2p_stream *stream;
     p2p_buf said;

@@ -49,6 +49,7 @@ struct job {
     p2p_swarm *swarm;
     p2p_peer_id peer; /* len 0: whoever answers */
     bool force_new, insecure_tls;
+    int webrtc_version;
     p2p_list requests;
     name names[NAMES_MAX];
     size_t name_count;
@@ -297,6 +298,7 @@ static void add_attempt(job *own, const p2p_multiaddr *addr, const char *host_na
     each->dial.addr = *addr;
     each->dial.expected = own->peer;
     each->dial.insecure_tls = own->insecure_tls;
+    each->dial.webrtc_version = own->webrtc_version;
     snprintf(each->dial.host_name, sizeof each->dial.host_name, "%s", host_name);
     own->attempts[own->attempt_count++] = each;
 }
@@ -328,6 +330,7 @@ static void rank(job *own) {
     for (size_t i = 0; i < count; i++)
         if (!keep[i])
             p2p_mem_free(own->swarm->env->mem, own->attempts[waiting[i]], sizeof *own->attempts[0]);
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
     memcpy(own->attempts, ordered, out * sizeof ordered[0]);
     own->attempt_count = out;
 }
@@ -450,6 +453,7 @@ static job *new_job(p2p_swarm *swarm, const p2p_peer_id *peer, const p2p_dial_op
     own->peer = *peer;
     own->force_new = options != NULL && options->force_new;
     own->insecure_tls = options != NULL && options->insecure_tls;
+    own->webrtc_version = options == NULL ? 0 : options->webrtc_version;
     p2p_list_init(&own->requests);
     if (p2p_timers_expect(&swarm->env->timers, &own->timer, timer_fired) != P2P_OK) {
         p2p_mem_free(swarm->env->mem, own, sizeof *own);

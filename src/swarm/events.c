@@ -14,6 +14,7 @@ p2p_reason p2p_reason_of(p2p_err err, const char *format, ...) {
     p2p_reason reason = {.err = err};
     va_list args;
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is right above */
     vsnprintf(reason.text, sizeof reason.text, format, args);
     va_end(args);
     return reason;

@@ -168,7 +168,8 @@ static void a_listener_that_lies_is_only_a_failed_dial(void **state) {
             if (entry->key & P2P_SOCKET_ACCEPTED)
                 break;
         check(entry != NULL);
-        say(entry->key, SAID[kind], LENS[kind]);
+        p2p_socket socket = entry == NULL ? 0 : entry->key;
+        say(socket, SAID[kind], LENS[kind]);
         world_run(&v.w, 10 * P2P_SECOND);
         check(v.host->last_reason.err != P2P_OK && v.host->connected == 1);
         if (kind == 0) /* it is asked again for the other protocol, and says nothing more */

@@ -78,6 +78,7 @@ static happening *schedule(
     p2p_copy(h->data, data.ptr, data.len);
     if (w->heap_len == w->heap_cap) {
         w->heap_cap = w->heap_cap == 0 ? 64 : w->heap_cap * 2;
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
         w->heap = realloc(w->heap, w->heap_cap * sizeof w->heap[0]);
     }
     size_t slot = w->heap_len++;
