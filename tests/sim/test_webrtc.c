@@ -127,6 +127,7 @@ static void the_address_survives_a_restart(void **state) {
     check_same(one.value, two.value);
     p2p_host_free(again);
     p2p_identity_free(b->identity);
+    b->identity = NULL;
     b->host = NULL;
     world_deinit(&w);
 }
