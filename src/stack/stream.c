@@ -509,8 +509,9 @@ static bool take_due(p2p_stream *stream, uint8_t due) {
 
 static void report_closed(p2p_stream *stream) {
     /* An inbound stream that ended before it agreed was never shown to its protocol. */
-    if (stream->protocol != NULL && (stream->usable || stream->outbound))
-        stream->protocol->closed(stream, &stream->end, stream->self);
+    const p2p_protocol *protocol = stream->protocol;
+    if (protocol != NULL && protocol->closed != NULL && (stream->usable || stream->outbound))
+        protocol->closed(stream, &stream->end, stream->self);
     stream->reported = true;
     bury_if_over(stream);
 }
@@ -521,11 +522,12 @@ void p2p_stream_dispatch(p2p_stream *stream) {
     if (stream->reported)
         return;
     if (protocol != NULL && stream->usable) {
-        if (take_due(stream, DUE_OPENED))
+        if (take_due(stream, DUE_OPENED) && protocol->opened != NULL)
             protocol->opened(stream, stream->self);
-        if (take_due(stream, DUE_READABLE) && !(stream->ended && stream->end.err != P2P_OK))
+        if (take_due(stream, DUE_READABLE) && !(stream->ended && stream->end.err != P2P_OK) &&
+            protocol->readable != NULL)
             protocol->readable(stream, stream->self);
-        if (take_due(stream, DUE_WRITABLE) && !stream->ended)
+        if (take_due(stream, DUE_WRITABLE) && !stream->ended && protocol->writable != NULL)
             protocol->writable(stream, stream->self);
     }
     if (take_due(stream, DUE_CLOSED))
