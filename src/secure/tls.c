@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * The TLS 1.3 layer (specs/tls) on OpenSSL, which here does no input or output of its own.
+ * The TLS 1.3 layer (specs/tls). OpenSSL does the handshake, without input or output of its own:
+ * records are cut out of what is fed, and it always gets a whole one. When the handshake is over
+ * OpenSSL's object is freed, and records are opened and sealed where they lie (tls_record.c).
  *
- * Records are cut out of what is fed before OpenSSL sees them, so that it always gets a whole one
- * and needs no buffer between two calls; the plaintext is then written over the record it came
- * from. In the other direction the layer above writes into the caller's block, and the record takes
- * the place of its plaintext.
+ * Of messages after the handshake a peer may send KeyUpdate, which is answered if it asks for it,
+ * and a server tickets, which are skipped: no session is ever resumed.
  *
  * A client's handshake is over when it has sent its certificate, before the server has seen it. If
  * the server refuses it, the alert comes as the first thing afterwards: an error of feed as any
@@ -21,19 +21,21 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "secure/frame.h"
+#include "secure/tls_record.h"
 
 enum {
-    RECORD_HEAD_LEN = 5,
-    TEXT_MAX = 16384,
-    RECORD_OVERHEAD = RECORD_HEAD_LEN + 1 + 16, /* head, content type, tag */
     /* Behind other records, a smaller one is left for the next draw: it would be mostly overhead.
      */
     WORTHWHILE = 512,
-    UNSENT_MAX = 32768
+    UNSENT_MAX = 32768,
+    NEW_SESSION_TICKET = 4,
+    KEY_UPDATE = 24,
+    MESSAGE_HEAD_LEN = 4,
+    KEY_UPDATE_LEN = MESSAGE_HEAD_LEN + 1
 };
 
 /* RFC 8446 section 5.2: a ciphertext is at most 256 bytes longer than 2^14. */
-static const p2p_frame_format RECORD = {RECORD_HEAD_LEN, TEXT_MAX + 256};
+static const p2p_frame_format RECORD = {P2P_TLS_HEAD_LEN, P2P_TLS_TEXT_MAX + 256};
 
 typedef struct tls_layer tls_layer;
 
@@ -47,19 +49,25 @@ typedef struct tls_setup {
 struct tls_layer {
     p2p_layer layer;
     p2p_env *env;
-    SSL *ssl; /* NULL while the certificate is being signed */
+    SSL *ssl; /* NULL while the certificate is being signed, and after the handshake */
     p2p_tls_wire wire;
-    p2p_buf partial;  /* an incomplete record; or all that came while there was no ssl */
-    tls_setup *setup; /* NULL once the handshake is over */
+    p2p_buf partial;       /* an incomplete record; or all that came before there was an ssl */
+    tls_setup *setup;      /* NULL once the handshake is over */
+    p2p_tls_record record; /* from then on */
+    uint32_t skip;         /* bytes of a message after the handshake still to come */
+    uint8_t head[MESSAGE_HEAD_LEN]; /* of such a message */
+    uint8_t head_len;
     bool initiator;
-    bool heard;  /* a record with data came */
-    bool closed; /* close_notify came */
+    bool heard;         /* a record with data came */
+    bool closed;        /* close_notify came */
+    bool update_wanted; /* the peer wants a new key */
 };
 
 static void free_setup(tls_layer *tls, tls_setup *setup) {
     if (setup == NULL)
         return;
     p2p_list_remove(&setup->waiter.node);
+    p2p_wipe(setup, sizeof *setup);
     p2p_mem_free(tls->env->mem, setup, sizeof *setup);
 }
 
@@ -67,6 +75,7 @@ static void tls_free(p2p_layer *layer) {
     tls_layer *tls = P2P_CONTAINER(layer, tls_layer, layer);
     const p2p_mem *mem = tls->env->mem;
     SSL_free(tls->ssl);
+    p2p_tls_record_deinit(&tls->record);
     free_setup(tls, tls->setup);
     p2p_buf_deinit(&tls->wire.unsent);
     p2p_buf_deinit(&tls->partial);
@@ -125,6 +134,17 @@ static p2p_err failure(const tls_layer *tls) {
 
 /* --- handshake --- */
 
+static p2p_err start_records(tls_layer *tls) {
+    const p2p_tls_peer *peer = &tls->setup->peer;
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(tls->ssl);
+    if (cipher == NULL || !peer->client_secret.known || !peer->server_secret.known)
+        return P2P_ERR_CRYPTO;
+    const uint8_t *client = peer->client_secret.bytes;
+    const uint8_t *server = peer->server_secret.bytes;
+    return p2p_tls_record_init(&tls->record, SSL_CIPHER_get_protocol_id(cipher),
+        tls->initiator ? client : server, tls->initiator ? server : client);
+}
+
 static p2p_err finish(tls_layer *tls) {
     tls_setup *setup = tls->setup;
     const p2p_tls_peer *peer = &setup->peer;
@@ -133,9 +153,13 @@ static p2p_err finish(tls_layer *tls) {
         .public_key = p2p_bytes_of(peer->owner.public_key, peer->owner.public_key_len),
         .muxer = p2p_tls_muxer(tls->ssl, setup->params.muxers),
     };
+    p2p_err err = start_records(tls);
+    if (err != P2P_OK)
+        return err;
     tls->setup = NULL;
-    SSL_set_app_data(tls->ssl, NULL);
-    p2p_err err = setup->params.done(setup->params.ctx, &secured);
+    SSL_free(tls->ssl);
+    tls->ssl = NULL;
+    err = setup->params.done(setup->params.ctx, &secured);
     free_setup(tls, setup);
     return err;
 }
@@ -162,45 +186,79 @@ static p2p_err heard_end(tls_layer *tls) {
     return p2p_layer_eof(tls->layer.above);
 }
 
-/* The plaintext is shorter than its record, so it has room there. */
-static p2p_err read_record(tls_layer *tls, p2p_frame record) {
-    size_t len;
-    do {
-        ERR_clear_error();
-        if (SSL_read_ex(tls->ssl, record.ptr, record.len, &len) != 1) {
-            int error = SSL_get_error(tls->ssl, 0);
-            return error == SSL_ERROR_WANT_READ     ? P2P_OK
-                   : error == SSL_ERROR_ZERO_RETURN ? heard_end(tls)
-                                                    : failure(tls);
+/* A new key for what the peer sends. It ends its record, for the next has that key already. */
+static p2p_err on_key_update(tls_layer *tls, const uint8_t *body, size_t len) {
+    if (p2p_load32(tls->head) != ((uint32_t)KEY_UPDATE << 24 | 1) || len != 1 || body[0] > 1)
+        return P2P_ERR_MALFORMED;
+    tls->update_wanted |= body[0] == 1;
+    return p2p_tls_record_renew(&tls->record, &tls->record.rx);
+}
+
+/* Handshake messages after the handshake: cut and joined by records as the peer likes. */
+static p2p_err use_messages(tls_layer *tls, const uint8_t *data, size_t len) {
+    if (len == 0)
+        return P2P_ERR_VIOLATION;
+    while (len > 0) {
+        size_t want = tls->skip > 0 ? tls->skip : (size_t)MESSAGE_HEAD_LEN - tls->head_len;
+        size_t piece = len < want ? len : want;
+        if (tls->skip > 0) {
+            tls->skip -= (uint32_t)piece;
+        } else {
+            memcpy(tls->head + tls->head_len, data, piece);
+            tls->head_len += (uint8_t)piece;
         }
-        tls->heard = true;
-        p2p_err err = p2p_layer_feed(tls->layer.above, record.ptr, len);
-        if (err != P2P_OK)
-            return err;
-    } while (SSL_pending(tls->ssl) > 0);
+        data += piece;
+        len -= piece;
+        if (tls->head_len < MESSAGE_HEAD_LEN)
+            continue;
+        tls->head_len = 0;
+        if (tls->head[0] == KEY_UPDATE)
+            return on_key_update(tls, data, len);
+        if (tls->head[0] != NEW_SESSION_TICKET || !tls->initiator)
+            return P2P_ERR_VIOLATION;
+        tls->skip = p2p_load32(tls->head) & 0xffffff;
+    }
     return P2P_OK;
 }
 
-static p2p_err use_record(tls_layer *tls, p2p_frame record) {
-    if (tls->closed)
-        return P2P_OK; /* nothing after close_notify counts */
-    tls->wire.in = record.ptr;
-    tls->wire.in_len = record.len;
-    return tls->setup != NULL ? handshake(tls) : read_record(tls, record);
+static p2p_err use_alert(tls_layer *tls, const uint8_t *alert, size_t len) {
+    if (len != 2)
+        return P2P_ERR_MALFORMED;
+    if (alert[1] == SSL_AD_USER_CANCELLED)
+        return P2P_OK; /* close_notify follows */
+    return alert[1] == SSL_AD_CLOSE_NOTIFY ? heard_end(tls) : alert_error(tls, alert[1]);
 }
 
-/*
- * OpenSSL's two buffers of 16 KiB are kept for one feed or draw, not for the connection. Its own
- * mode for that (SSL_MODE_RELEASE_BUFFERS) gives them up after each record, which costs a tenth of
- * the speed.
- */
-static void give_up_buffers(tls_layer *tls) {
-    (void)SSL_free_buffers(tls->ssl);
+static p2p_err use_content(tls_layer *tls, uint8_t content, p2p_frame text) {
+    if (content == P2P_TLS_HANDSHAKE)
+        return use_messages(tls, text.ptr, text.len);
+    if (tls->head_len > 0 || tls->skip > 0)
+        return P2P_ERR_VIOLATION; /* nothing may stand inside a message */
+    if (content == P2P_TLS_ALERT)
+        return use_alert(tls, text.ptr, text.len);
+    if (content != P2P_TLS_DATA)
+        return P2P_ERR_VIOLATION;
+    tls->heard = true;
+    return p2p_layer_feed(tls->layer.above, text.ptr, text.len);
+}
+
+static p2p_err use_record(tls_layer *tls, p2p_frame record) {
+    uint8_t content = 0;
+    p2p_frame text;
+    if (tls->closed)
+        return P2P_OK; /* nothing after close_notify counts */
+    if (tls->setup != NULL) {
+        tls->wire.in = record.ptr;
+        tls->wire.in_len = record.len;
+        return handshake(tls);
+    }
+    p2p_err err = p2p_tls_record_open(&tls->record, record, &content, &text);
+    return err == P2P_OK ? use_content(tls, content, text) : err;
 }
 
 static p2p_err tls_feed(p2p_layer *layer, uint8_t *data, size_t len) {
     tls_layer *tls = P2P_CONTAINER(layer, tls_layer, layer);
-    if (tls->ssl == NULL) {
+    if (tls->setup != NULL && tls->ssl == NULL) {
         p2p_err err = p2p_buf_append(&tls->partial, p2p_bytes_of(data, len));
         return err == P2P_ERR_TOO_BIG ? P2P_ERR_VIOLATION : err;
     }
@@ -212,7 +270,6 @@ static p2p_err tls_feed(p2p_layer *layer, uint8_t *data, size_t len) {
             err = use_record(tls, record);
         p2p_frame_done(&tls->partial, &record);
     }
-    give_up_buffers(tls);
     return err;
 }
 
@@ -237,53 +294,46 @@ static size_t draw_unsent(p2p_buf *unsent, uint8_t *dst, size_t cap) {
     return len;
 }
 
-/* OpenSSL would answer the peer's wish for new keys inside the next write, where its record would
- * overwrite the plaintext that is still to be read. */
-static p2p_err answer_key_update(tls_layer *tls) {
-    if (SSL_get_key_update_type(tls->ssl) == SSL_KEY_UPDATE_NONE)
-        return P2P_OK;
-    ERR_clear_error();
-    bool sent = SSL_key_update(tls->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
-                SSL_do_handshake(tls->ssl) == 1;
-    return sent ? P2P_OK : failure(tls);
+static p2p_err put_key_update(tls_layer *tls, uint8_t *dst, size_t *len) {
+    static const uint8_t MESSAGE[KEY_UPDATE_LEN] = {KEY_UPDATE, 0, 0, 1, 0};
+    memcpy(dst + P2P_TLS_HEAD_LEN, MESSAGE, sizeof MESSAGE);
+    p2p_err err = p2p_tls_record_seal(&tls->record, dst, sizeof MESSAGE, P2P_TLS_HANDSHAKE);
+    if (err != P2P_OK)
+        return err;
+    tls->update_wanted = false;
+    *len = sizeof MESSAGE + P2P_TLS_RECORD_OVERHEAD;
+    return p2p_tls_record_renew(&tls->record, &tls->record.tx);
 }
 
-/* One record from the layer above; *more is false when it had nothing to say. */
-static p2p_err draw_record(tls_layer *tls, bool *more) {
-    p2p_tls_wire *wire = &tls->wire;
-    uint8_t *text = wire->out + wire->out_len + RECORD_HEAD_LEN;
-    size_t room = wire->out_cap - wire->out_len - RECORD_OVERHEAD;
-    size_t len;
-    size_t written;
-    p2p_err err = p2p_layer_draw(tls->layer.above, text, room < TEXT_MAX ? room : TEXT_MAX, &len);
-    *more = len > 0;
-    if (err != P2P_OK || len == 0)
+/* One record from the layer above, or one of this layer's own; *len 0: nothing to say. */
+static p2p_err draw_record(tls_layer *tls, uint8_t *dst, size_t cap, size_t *len) {
+    size_t room = cap - P2P_TLS_RECORD_OVERHEAD;
+    *len = 0;
+    if (tls->update_wanted || p2p_tls_record_worn(&tls->record))
+        return room < KEY_UPDATE_LEN ? P2P_OK : put_key_update(tls, dst, len);
+    p2p_err err = p2p_layer_draw(tls->layer.above, dst + P2P_TLS_HEAD_LEN,
+        room < P2P_TLS_TEXT_MAX ? room : P2P_TLS_TEXT_MAX, len);
+    if (err != P2P_OK || *len == 0)
         return err;
-    ERR_clear_error();
-    return SSL_write_ex(tls->ssl, text, len, &written) == 1 ? P2P_OK : failure(tls);
+    err = p2p_tls_record_seal(&tls->record, dst, *len, P2P_TLS_DATA);
+    *len += P2P_TLS_RECORD_OVERHEAD;
+    return err;
 }
 
 static p2p_err tls_draw(p2p_layer *layer, uint8_t *dst, size_t cap, size_t *len) {
     tls_layer *tls = P2P_CONTAINER(layer, tls_layer, layer);
-    p2p_tls_wire *wire = &tls->wire;
-    *len = draw_unsent(&wire->unsent, dst, cap);
-    if (tls->setup != NULL || p2p_buf_len(&wire->unsent) > 0)
+    *len = draw_unsent(&tls->wire.unsent, dst, cap);
+    if (tls->setup != NULL || p2p_buf_len(&tls->wire.unsent) > 0)
         return P2P_OK;
-    wire->out = dst;
-    wire->out_cap = cap;
-    wire->out_len = *len;
-    p2p_err err = answer_key_update(tls);
-    bool more = true;
-    while (err == P2P_OK && more && p2p_buf_len(&wire->unsent) == 0) {
-        size_t left = cap - wire->out_len;
-        if (left <= RECORD_OVERHEAD || (wire->out_len > 0 && left < WORTHWHILE))
+    p2p_err err = P2P_OK;
+    size_t more = 1;
+    while (err == P2P_OK && more > 0) {
+        size_t left = cap - *len;
+        if (left <= P2P_TLS_RECORD_OVERHEAD || (*len > 0 && left < WORTHWHILE))
             break;
-        err = draw_record(tls, &more);
+        err = draw_record(tls, dst + *len, left, &more);
+        *len += more;
     }
-    give_up_buffers(tls);
-    *len = wire->out_len;
-    wire->out = NULL;
-    wire->out_cap = wire->out_len = 0;
     return err;
 }
 
@@ -331,7 +381,7 @@ static tls_layer *tls_new(const p2p_secure_params *params) {
     tls->layer = (p2p_layer){.ops = &TLS_OPS, .wire = params->wire};
     tls->env = params->env;
     tls->initiator = params->initiator;
-    p2p_buf_init(&tls->partial, mem, RECORD_HEAD_LEN + TEXT_MAX + 256);
+    p2p_buf_init(&tls->partial, mem, P2P_TLS_HEAD_LEN + P2P_TLS_TEXT_MAX + 256);
     p2p_buf_init(&tls->wire.unsent, mem, UNSENT_MAX);
     setup->tls = tls;
     setup->params = *params;
