@@ -119,6 +119,15 @@ static void dial(void) {
     must(p2p_host_dial(p2p_node_host(node), NULL, &target, 1, &options, NULL));
 }
 
+/* Identify may be pushed again later. */
+static void held(p2p_conn *conn) {
+    p2p_conn_set_user(conn, &identified);
+    if (++identified == opt.count)
+        print_holdings();
+    else
+        dial();
+}
+
 static void on_event(void *ctx, p2p_host *host, const p2p_event *event) {
     char text[P2P_MULTIADDR_TEXT_MAX], peer[P2P_PEER_ID_TEXT_MAX];
     (void)ctx;
@@ -137,10 +146,8 @@ static void on_event(void *ctx, p2p_host *host, const p2p_event *event) {
             start_perf(event->conn);
         break;
     case P2P_EVENT_IDENTIFIED:
-        if (strcmp(opt.command, "hold") == 0 && ++identified == opt.count)
-            print_holdings();
-        else if (strcmp(opt.command, "hold") == 0)
-            dial();
+        if (strcmp(opt.command, "hold") == 0 && p2p_conn_user(event->conn) == NULL)
+            held(event->conn);
         break;
     case P2P_EVENT_DISCONNECTED:
         conns--;
