@@ -11,8 +11,28 @@
 #include "base/mem.h"
 #include "swarm/swarm.h"
 
-/* --- counting per address
+/* --- counting per address and per peer
  * ----------------------------------------------------------------------------------------- */
+
+/* Two that share a seeded 64-bit hash would share a count, which nobody can bring about. */
+static size_t tally(const p2p_map *map, uint64_t key) {
+    return (size_t)(uintptr_t)p2p_map_get(map, key);
+}
+
+/* Key 0 is not counted. */
+static bool tally_add(p2p_map *map, uint64_t key) {
+    return key == 0 || p2p_map_put(map, key, (void *)(uintptr_t)(tally(map, key) + 1)) == P2P_OK;
+}
+
+static void tally_remove(p2p_map *map, uint64_t key) {
+    size_t count = tally(map, key);
+    if (key == 0)
+        return;
+    if (count <= 1)
+        p2p_map_remove(map, key);
+    else if (p2p_map_put(map, key, (void *)(uintptr_t)(count - 1)) != P2P_OK)
+        return; /* cannot be: the entry exists */
+}
 
 /* IPv4 addresses count one by one, IPv6 by /56: what one subscriber usually has. */
 static uint64_t ip_key(const p2p_swarm *swarm, const p2p_sockaddr *addr) {
@@ -22,23 +42,8 @@ static uint64_t ip_key(const p2p_swarm *swarm, const p2p_sockaddr *addr) {
            1;
 }
 
-static size_t ip_count(const p2p_swarm *swarm, uint64_t key) {
-    return (size_t)(uintptr_t)p2p_map_get(&swarm->per_ip, key);
-}
-
-static bool ip_add(p2p_swarm *swarm, uint64_t key) {
-    return key == 0 || p2p_map_put(&swarm->per_ip, key,
-                           (void *)(uintptr_t)(ip_count(swarm, key) + 1)) == P2P_OK;
-}
-
-static void ip_remove(p2p_swarm *swarm, uint64_t key) {
-    if (key == 0)
-        return;
-    size_t count = ip_count(swarm, key);
-    if (count <= 1)
-        p2p_map_remove(&swarm->per_ip, key);
-    else if (p2p_map_put(&swarm->per_ip, key, (void *)(uintptr_t)(count - 1)) != P2P_OK)
-        return; /* cannot be: the entry exists */
+static uint64_t peer_key(const p2p_swarm *swarm, const p2p_peer_id *peer) {
+    return p2p_hash_bytes(swarm->per_peer.seed, p2p_bytes_of(peer->bytes, peer->len)) | 1;
 }
 
 /* --- coming in
@@ -53,11 +58,11 @@ bool p2p_swarm_admit(void *ctx, const p2p_sockaddr *remote, const p2p_multiaddr 
         swarm->inbound_count + swarm->pending_inbound >= limits->conns_inbound ||
         swarm->pending_inbound >= limits->pending_inbound)
         return false;
-    if (key != 0 && ip_count(swarm, key) >= limits->conns_per_ip)
+    if (key != 0 && tally(&swarm->per_ip, key) >= limits->conns_per_ip)
         return false;
     if (swarm->gater.accept != NULL && !swarm->gater.accept(swarm->gater.ctx, addr))
         return false;
-    if (!ip_add(swarm, key))
+    if (!tally_add(&swarm->per_ip, key))
         return false;
     swarm->pending_inbound++;
     return true;
@@ -67,7 +72,7 @@ void p2p_swarm_inbound_ended(void *ctx, const p2p_sockaddr *remote, const p2p_mu
     p2p_err err, const char *text) {
     p2p_swarm *swarm = ctx;
     swarm->pending_inbound--;
-    ip_remove(swarm, ip_key(swarm, remote));
+    tally_remove(&swarm->per_ip, ip_key(swarm, remote));
     p2p_reason reason = p2p_reason_of(err, "%s", text);
     P2P_LOG(swarm->env->log, P2P_LOG_DEBUG, "swarm", 0, swarm->env->now,
         "inbound connection failed: %s", text);
@@ -77,16 +82,6 @@ void p2p_swarm_inbound_ended(void *ctx, const p2p_sockaddr *remote, const p2p_mu
 /* --- the life of a connection
  * -------------------------------------------------------------------------------------------- */
 
-static size_t count_to_peer(const p2p_swarm *swarm, const p2p_peer_id *peer) {
-    size_t count = 0;
-    for (const p2p_list *node = swarm->conns.next; node != &swarm->conns; node = node->next) {
-        const p2p_conn *conn = P2P_CONTAINER(node, p2p_conn, node);
-        if (conn->state != P2P_CONN_ENDED && p2p_peer_id_equal(&conn->peer, peer))
-            count++;
-    }
-    return count;
-}
-
 static p2p_err judge(p2p_swarm *swarm, const p2p_conn *conn) {
     const p2p_limits *limits = swarm->env->limits;
     if (swarm->closing)
@@ -95,7 +90,7 @@ static p2p_err judge(p2p_swarm *swarm, const p2p_conn *conn) {
         !swarm->gater.secured(swarm->gater.ctx, conn->outbound, &conn->peer, &conn->remote))
         return P2P_ERR_GATED;
     if (swarm->conn_count >= limits->conns ||
-        count_to_peer(swarm, &conn->peer) >= limits->conns_per_peer)
+        tally(&swarm->per_peer, peer_key(swarm, &conn->peer)) >= limits->conns_per_peer)
         return P2P_ERR_LIMIT;
     return P2P_OK;
 }
@@ -112,16 +107,19 @@ p2p_err p2p_swarm_connected(
     if (inbound)
         swarm->pending_inbound--;
     p2p_err err = judge(swarm, conn);
+    uint64_t peer = peer_key(swarm, &conn->peer);
     p2p_swarm_conn *own = err == P2P_OK ? p2p_mem_alloc(swarm->env->mem, sizeof *own) : NULL;
-    if (own == NULL) {
+    if (own == NULL || !tally_add(&swarm->per_peer, peer)) {
         err = err == P2P_OK ? P2P_ERR_NO_MEMORY : err;
-        ip_remove(swarm, key);
+        p2p_mem_free(swarm->env->mem, own, sizeof *own);
+        tally_remove(&swarm->per_ip, key);
         p2p_conn_abort(conn, code_for(err));
         p2p_conn_bury(conn);
         return err;
     }
     own->swarm = swarm;
     own->ip_key = key;
+    own->peer_key = peer;
     own->inbound = inbound;
     own->connected =
         (p2p_queued_event){.type = P2P_EVENT_CONNECTED, .conn = conn, .embedded = true};
@@ -145,7 +143,8 @@ static void ended(p2p_conn *conn, const p2p_reason *reason) {
     p2p_swarm *swarm = own->swarm;
     swarm->conn_count--;
     swarm->inbound_count -= own->inbound;
-    ip_remove(swarm, own->ip_key);
+    tally_remove(&swarm->per_ip, own->ip_key);
+    tally_remove(&swarm->per_peer, own->peer_key);
     own->disconnected.err = reason->err;
     own->disconnected.reason =
         (p2p_reason *)(void *)p2p_mem_copy(swarm->env->mem, p2p_bytes_of(reason, sizeof *reason));

@@ -42,6 +42,7 @@ typedef struct p2p_swarm_conn {
     p2p_swarm *swarm;
     p2p_queued_event connected, disconnected;
     uint64_t ip_key; /* 0: not counted */
+    uint64_t peer_key;
     bool inbound;
 } p2p_swarm_conn;
 
@@ -72,6 +73,7 @@ struct p2p_swarm {
     p2p_list conns; /* p2p_conn.node */
     size_t conn_count, inbound_count, pending_inbound;
     p2p_map per_ip; /* address prefix → number of inbound connections, as a pointer */
+    p2p_map per_peer; /* peer id → number of connections, as a pointer */
     p2p_list jobs;  /* dials, see dial.c */
     size_t attempts;
     p2p_peerstore peers;
