@@ -149,6 +149,7 @@ static uint64_t received(void *ctx, int64_t id) {
     return conn->app->stream_received(conn, id);
 }
 
+/* The parameters are ngtcp2's. NOLINTNEXTLINE(readability-function-size) */
 static int decrypt(uint8_t *dst, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *ctx,
     const uint8_t *src, size_t len, const uint8_t *nonce, size_t nonce_len, const uint8_t *aad,
     size_t aad_len) {
@@ -165,6 +166,7 @@ static int decrypt(uint8_t *dst, const ngtcp2_crypto_aead *aead, const ngtcp2_cr
                : NGTCP2_ERR_DECRYPT;
 }
 
+/* NOLINTNEXTLINE(readability-function-size) */
 static int update_key(ngtcp2_conn *ng, uint8_t *rx_secret, uint8_t *tx_secret,
     ngtcp2_crypto_aead_ctx *rx, uint8_t *rx_iv, ngtcp2_crypto_aead_ctx *tx, uint8_t *tx_iv,
     const uint8_t *old_rx, const uint8_t *old_tx, size_t len, void *user) {

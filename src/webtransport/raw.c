@@ -105,9 +105,8 @@ static size_t peek(p2p_stream *stream, uint8_t *dst, size_t len) {
 
 static void news_readable(p2p_stream *stream, void *self) {
     p2p_wt_muxer *muxer = muxer_of(stream);
-    uint8_t head[2], datagram[DATAGRAM_MAX];
-    while (p2p_stream_readable(stream) >= sizeof head) {
-        peek(stream, head, sizeof head);
+    uint8_t head[2] = {0}, datagram[DATAGRAM_MAX];
+    while (peek(stream, head, sizeof head) == sizeof head) {
         size_t len = (size_t)head[0] << 8 | head[1];
         if (len == DRAINING) {
             if (muxer->handler->draining != NULL)
