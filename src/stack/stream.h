@@ -76,8 +76,12 @@ p2p_stream *p2p_stream_of_mux(void *mux);
 /* --- for connections and the host
  * ------------------------------------------------------------------------------- */
 
-/* Ends a stream because its connection does. */
-void p2p_stream_conn_ended(p2p_stream *stream, p2p_err err);
+/*
+ * Ends a stream because its connection does. keep_unread: if all of the peer's bytes have arrived,
+ * its end included, the protocol may read what is left in one more `readable`, then comes `closed`;
+ * the end is a good one if it read everything and our direction was over, too.
+ */
+void p2p_stream_conn_ended(p2p_stream *stream, p2p_err err, bool keep_unread);
 /* Runs one stream's due callbacks. */
 void p2p_stream_dispatch(p2p_stream *stream);
 
