@@ -115,9 +115,7 @@ P2P_API const p2p_mem *p2p_host_mem(const p2p_host *host);
 P2P_API const p2p_limits *p2p_host_limits(const p2p_host *host);
 P2P_API void p2p_host_random(p2p_host *host, uint8_t *dst, size_t len);
 
-/* --- protocols
- * ------------------------------------------------------------------------------------------------
- */
+/* --- protocols --- */
 
 /* The struct must outlive the host. EXISTS if one of its ids is taken, LIMIT. */
 P2P_API P2P_NODISCARD p2p_err p2p_host_add_protocol(
@@ -127,9 +125,7 @@ P2P_API void p2p_host_remove_protocol(p2p_host *host, const p2p_protocol *protoc
 /* The ids that peers may open here, in order of registration: NULL at the end. */
 P2P_API const char *p2p_host_protocol(const p2p_host *host, size_t index);
 
-/* --- listening
- * --------------------------------------------------------------------------------------------------
- */
+/* --- listening --- */
 
 /* Starts listening; LISTENING or LISTEN_FAILED follows with this number. UNSUPPORTED: no transport
  * for it; LIMIT. */
@@ -140,9 +136,7 @@ P2P_API void p2p_host_unlisten(p2p_host *host, uint64_t listener);
  * end. */
 P2P_API bool p2p_host_addr(const p2p_host *host, size_t index, p2p_multiaddr *addr);
 
-/* --- dialling
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- dialling --- */
 
 typedef struct p2p_dial_options {
     size_t size;
@@ -174,9 +168,7 @@ P2P_API p2p_conn *p2p_host_next_conn(const p2p_host *host, const p2p_conn *conn)
  * newest. */
 P2P_API p2p_conn *p2p_host_find_conn(const p2p_host *host, const p2p_peer_id *peer);
 
-/* --- events
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- events --- */
 
 /* What identify learned about a peer (identify spec). Views are valid until the next event. */
 typedef struct p2p_peer_info {

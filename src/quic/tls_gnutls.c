@@ -50,8 +50,7 @@ struct p2p_quic_tls_session {
     p2p_err err;
 };
 
-/* --- what sessions share
- * ------------------------------------------------------------------------------------------ */
+/* --- what sessions share --- */
 
 p2p_err p2p_quic_tls_context_new(p2p_quic_tls_context **out, const p2p_mem *mem) {
     p2p_quic_tls_context *context = p2p_mem_alloc(mem, sizeof *context);
@@ -98,8 +97,7 @@ void p2p_quic_credentials_free(p2p_quic_credentials *own) {
     p2p_mem_free(own->mem, own, sizeof *own);
 }
 
-/* --- what GnuTLS asks
- * ---------------------------------------------------------------------------------------------- */
+/* --- what GnuTLS asks --- */
 
 static int secrets(gnutls_session_t gnutls, gnutls_record_encryption_level_t at, const void *rx,
     const void *tx, size_t len) {
@@ -187,9 +185,7 @@ static int hello_read(gnutls_session_t gnutls) {
     return gnutls_credentials_set(gnutls, GNUTLS_CRD_CERTIFICATE, own->gnutls);
 }
 
-/* --- sessions
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- sessions --- */
 
 static int offer_alpn(p2p_quic_tls_session *session) {
     gnutls_datum_t names[P2P_QUIC_ALPN_MAX];
@@ -264,8 +260,7 @@ p2p_err p2p_quic_tls_session_err(const p2p_quic_tls_session *session) {
     return session == NULL ? P2P_OK : session->err;
 }
 
-/* --- ngtcp2's callbacks
- * -------------------------------------------------------------------------------------------- */
+/* --- ngtcp2's callbacks --- */
 
 static int crypto_in(ngtcp2_conn *ng, ngtcp2_encryption_level level, uint64_t offset,
     const uint8_t *data, size_t len, void *conn) {
