@@ -116,8 +116,7 @@ static void wake_muxer(p2p_stream *stream) {
         stream->conn->ops->wake(stream->conn, stream);
 }
 
-/* --- life and death
- * -------------------------------------------------------------------------------------------- */
+/* --- life and death --- */
 
 static void end_negotiation(p2p_stream *stream) {
     if (stream->negotiation == NULL)
@@ -229,9 +228,7 @@ static p2p_err new_stream(p2p_conn *conn, bool outbound, p2p_stream **out) {
     return P2P_OK;
 }
 
-/* --- negotiation
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- negotiation --- */
 
 /* What negotiation says goes out before the application's bytes. */
 static p2p_err send_negotiation(p2p_stream *stream, p2p_buf *said) {
@@ -370,9 +367,7 @@ p2p_err p2p_conn_open(p2p_conn *conn, const p2p_protocol *protocol, void *self, 
     return P2P_OK;
 }
 
-/* --- for muxers
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- for muxers --- */
 
 p2p_err p2p_stream_rx(p2p_stream *stream, p2p_bytes bytes) {
     p2p_env *env = env_of(stream);
@@ -494,8 +489,7 @@ bool p2p_stream_reset_wanted(const p2p_stream *stream, uint32_t *code) {
     return stream->reset_wanted;
 }
 
-/* --- for connections and the host
- * -------------------------------------------------------------------------------------- */
+/* --- for connections and the host --- */
 
 void p2p_stream_conn_ended(p2p_stream *stream, p2p_err err, bool keep_unread) {
     if (!stream->ended && stream->rx_fin && stream->usable && keep_unread) {
@@ -549,9 +543,7 @@ void p2p_stream_dispatch(p2p_stream *stream) {
         make_due(stream, 0);
 }
 
-/* --- for applications
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- for applications --- */
 
 p2p_bytes p2p_stream_peek(p2p_stream *stream) {
     return p2p_chunkq_peek(&stream->rx);

@@ -65,8 +65,7 @@ struct job {
     bool over;
 };
 
-/* --- the end of a job
- * --------------------------------------------------------------------------------------------- */
+/* --- the end of a job --- */
 
 /* An attempt ended without a connection: a sign of a black hole unless something came back. */
 static void note_silence(const attempt *each) {
@@ -155,9 +154,7 @@ static void fail_if_exhausted(job *own) {
     finish(own, NULL, &reason);
 }
 
-/* --- attempts
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- attempts --- */
 
 static void schedule(job *own);
 
@@ -279,9 +276,7 @@ p2p_err p2p_swarm_transport_connected(
     return P2P_OK;
 }
 
-/* --- addresses
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- addresses --- */
 
 static bool has_attempt(const job *own, const p2p_multiaddr *addr) {
     for (size_t i = 0; i < own->attempt_count; i++)
@@ -442,9 +437,7 @@ static void add_addr(job *own, const p2p_multiaddr *addr) {
         add_attempt(own, addr, "");
 }
 
-/* --- requests
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- requests --- */
 
 static void request_timed_out(p2p_timer *timer, p2p_time now) {
     (void)now;
