@@ -77,8 +77,7 @@ static const entry *find(const p2p_env *env, p2p_bytes path) {
     return NULL;
 }
 
-/* --- the session's own p2p_stream
- * ---------------------------------------------------------------------------------------- */
+/* --- the session's own p2p_stream --- */
 
 static p2p_wt_muxer *muxer_of(const p2p_stream *stream) {
     return P2P_CONTAINER(p2p_stream_conn(stream), p2p_wt_muxer, conn);
@@ -138,9 +137,7 @@ static const p2p_protocol NEWS = {.size = sizeof(p2p_protocol),
     .writable = news_writable,
     .closed = news_closed};
 
-/* --- from the session
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- from the session --- */
 
 static p2p_wt_muxer *self_of(const p2p_wt_session *session) {
     return p2p_wt_session_self(session);
@@ -232,9 +229,7 @@ unsigned p2p_wt_raw_request(p2p_env *env, p2p_wt_session *session, const p2p_h3_
     return 200;
 }
 
-/* --- for programs
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- for programs --- */
 
 p2p_err p2p_webtransport_open(
     p2p_webtransport_session *session, bool unidirectional, p2p_stream **out) {
