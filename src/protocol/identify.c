@@ -31,9 +31,7 @@ struct p2p_identify {
     uint64_t record_hash; /* of the addresses in it */
 };
 
-/* --- telling
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- telling --- */
 
 static const char *protocol_at(const void *ctx, size_t index) {
     return p2p_host_protocol(ctx, index);
@@ -149,9 +147,7 @@ static const p2p_protocol ANSWER = {
 static const p2p_protocol SEND_PUSH = {
     sizeof(p2p_protocol), PUSH, false, true, tell_opened, discard, nothing, nothing_closed};
 
-/* --- listening
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- listening --- */
 
 /* What arrives on one stream: message bodies one behind the other. */
 typedef struct reader {
@@ -273,9 +269,7 @@ static const p2p_protocol ASK = {
 static const p2p_protocol TAKE_PUSH = {
     sizeof(p2p_protocol), PUSH, true, true, listen_opened, listen_readable, nothing, listen_closed};
 
-/* --- events
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- events --- */
 
 void p2p_identify_changed(p2p_identify *own) {
     p2p_host *host = own->params.host;

@@ -16,9 +16,7 @@ enum {
     FIELD_SIGNED_PEER_RECORD = 8
 };
 
-/* --- writing
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- writing --- */
 
 /* One message: which addresses and protocols it holds, and whether the rest goes with them. */
 typedef struct piece {
@@ -128,9 +126,7 @@ p2p_err p2p_identify_encode(p2p_writer *w, const p2p_identify_fields *f) {
     return p2p_writer_end(w);
 }
 
-/* --- reading
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- reading --- */
 
 /* The first walk: views and counts. */
 typedef struct summary {

@@ -47,9 +47,7 @@ p2p_err p2p_conn_authenticated(p2p_conn *conn, const p2p_peer_id *peer, p2p_byte
     return conn->public_key.ptr == NULL && public_key.len > 0 ? P2P_ERR_NO_MEMORY : P2P_OK;
 }
 
-/* --- streams
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- streams --- */
 
 static void arm_idle(p2p_conn *conn) {
     p2p_env *env = conn->env;
@@ -86,9 +84,7 @@ void p2p_conn_stream_gone(p2p_conn *conn, bool outbound) {
     arm_idle(conn);
 }
 
-/* --- the end
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- the end --- */
 
 static void end_conn(p2p_conn *conn, p2p_err err, bool by_peer, uint32_t remote_code,
     const char *text, bool keep_unread) {
@@ -145,9 +141,7 @@ void p2p_conn_bury(p2p_conn *conn) {
     p2p_env_bury(conn->env, &conn->dead, free_conn);
 }
 
-/* --- questions
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- questions --- */
 
 uint64_t p2p_conn_id(const p2p_conn *conn) {
     return conn->id;

@@ -116,8 +116,7 @@ static void wake_muxer(p2p_stream *stream) {
         stream->conn->ops->wake(stream->conn, stream);
 }
 
-/* --- life and death
- * -------------------------------------------------------------------------------------------- */
+/* --- life and death --- */
 
 static void end_negotiation(p2p_stream *stream) {
     if (stream->negotiation == NULL)
@@ -229,9 +228,7 @@ static p2p_err new_stream(p2p_conn *conn, bool outbound, p2p_stream **out) {
     return P2P_OK;
 }
 
-/* --- negotiation
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- negotiation --- */
 
 /* What negotiation says goes out before the application's bytes. */
 static p2p_err send_negotiation(p2p_stream *stream, p2p_buf *said) {
@@ -308,6 +305,28 @@ p2p_err p2p_stream_inbound(p2p_conn *conn, p2p_stream **out) {
     return err;
 }
 
+p2p_err p2p_stream_raw(
+    p2p_conn *conn, const p2p_protocol *protocol, void *self, bool outbound, p2p_stream **out) {
+    p2p_err err = new_stream(conn, outbound, out);
+    if (err != P2P_OK)
+        return err;
+    p2p_stream *stream = *out;
+    p2p_multistream_init_responder(stream->negotiation, conn->env->mem);
+    end_negotiation(stream);
+    stream->protocol = protocol;
+    stream->self = self;
+    stream->id = protocol->ids[0];
+    stream->usable = true;
+    make_due(stream, DUE_OPENED);
+    return P2P_OK;
+}
+
+void p2p_stream_discard(p2p_stream *stream) {
+    p2p_list_remove(&stream->ready);
+    stream->ended = stream->reported = stream->tx_done = true;
+    bury_if_over(stream);
+}
+
 p2p_err p2p_conn_open(p2p_conn *conn, const p2p_protocol *protocol, void *self, p2p_stream **out) {
     p2p_stream *stream;
     p2p_buf said;
@@ -348,9 +367,7 @@ p2p_err p2p_conn_open(p2p_conn *conn, const p2p_protocol *protocol, void *self, 
     return P2P_OK;
 }
 
-/* --- for muxers
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- for muxers --- */
 
 p2p_err p2p_stream_rx(p2p_stream *stream, p2p_bytes bytes) {
     p2p_env *env = env_of(stream);
@@ -472,8 +489,7 @@ bool p2p_stream_reset_wanted(const p2p_stream *stream, uint32_t *code) {
     return stream->reset_wanted;
 }
 
-/* --- for connections and the host
- * -------------------------------------------------------------------------------------- */
+/* --- for connections and the host --- */
 
 void p2p_stream_conn_ended(p2p_stream *stream, p2p_err err, bool keep_unread) {
     if (!stream->ended && stream->rx_fin && stream->usable && keep_unread) {
@@ -499,8 +515,9 @@ static void report_closed(p2p_stream *stream) {
         stream->end = (p2p_stream_end){P2P_OK, 0};
     p2p_chunkq_clear(&stream->rx, &env_of(stream)->chunks);
     /* An inbound stream that ended before it agreed was never shown to its protocol. */
-    if (stream->protocol != NULL && (stream->usable || stream->outbound))
-        stream->protocol->closed(stream, &stream->end, stream->self);
+    const p2p_protocol *protocol = stream->protocol;
+    if (protocol != NULL && protocol->closed != NULL && (stream->usable || stream->outbound))
+        protocol->closed(stream, &stream->end, stream->self);
     stream->reported = true;
     bury_if_over(stream);
 }
@@ -511,13 +528,13 @@ void p2p_stream_dispatch(p2p_stream *stream) {
     if (stream->reported)
         return;
     if (protocol != NULL && stream->usable) {
-        if (take_due(stream, DUE_OPENED))
+        if (take_due(stream, DUE_OPENED) && protocol->opened != NULL)
             protocol->opened(stream, stream->self);
         /* Behind a bad end there is nothing to read, unless the peer's bytes are complete. */
         bool lost = stream->ended && stream->end.err != P2P_OK && !stream->keeps_rx;
-        if (take_due(stream, DUE_READABLE) && !lost)
+        if (take_due(stream, DUE_READABLE) && !lost && protocol->readable != NULL)
             protocol->readable(stream, stream->self);
-        if (take_due(stream, DUE_WRITABLE) && !stream->ended)
+        if (take_due(stream, DUE_WRITABLE) && !stream->ended && protocol->writable != NULL)
             protocol->writable(stream, stream->self);
     }
     if (take_due(stream, DUE_CLOSED))
@@ -526,9 +543,7 @@ void p2p_stream_dispatch(p2p_stream *stream) {
         make_due(stream, 0);
 }
 
-/* --- for applications
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- for applications --- */
 
 p2p_bytes p2p_stream_peek(p2p_stream *stream) {
     return p2p_chunkq_peek(&stream->rx);

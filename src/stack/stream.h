@@ -13,11 +13,18 @@
 #include "stack/conn.h"
 #include "stack/multistream.h"
 
-/* --- for muxers: receiving
- * ------------------------------------------------------------------------------------- */
+/* --- for muxers: receiving --- */
 
 /* A stream that the peer opened. LIMIT or NO_MEMORY: refuse it (reset). */
 P2P_NODISCARD p2p_err p2p_stream_inbound(p2p_conn *conn, p2p_stream **out);
+/*
+ * A stream without negotiation, of this side's or the peer's opening: usable at once, `opened`
+ * follows. For carriers whose streams are not libp2p's.
+ */
+P2P_NODISCARD p2p_err p2p_stream_raw(
+    p2p_conn *conn, const p2p_protocol *protocol, void *self, bool outbound, p2p_stream **out);
+/* Takes back a raw stream that could not be opened: no callback comes. */
+void p2p_stream_discard(p2p_stream *stream);
 /*
  * Bytes arrived in order. They are copied. LIMIT: the host's buffer is full, the muxer resets the
  * stream. The muxer guards its own flow control before calling.
@@ -32,8 +39,7 @@ void p2p_stream_rx_stop(p2p_stream *stream, uint32_t code);
 /* Bytes that the application consumed since the last call: credit that can be given to the peer. */
 size_t p2p_stream_rx_taken(p2p_stream *stream);
 
-/* --- for muxers: sending
- * ------------------------------------------------------------------------------------------ */
+/* --- for muxers: sending --- */
 
 /* Bytes in the send queue; the muxer remembers itself how many of them it has sent and awaits
  * acknowledgement for. */
@@ -65,8 +71,7 @@ bool p2p_stream_reset_wanted(const p2p_stream *stream, uint32_t *code);
 void *p2p_stream_mux(p2p_stream *stream);
 p2p_stream *p2p_stream_of_mux(void *mux);
 
-/* --- for connections and the host
- * ------------------------------------------------------------------------------- */
+/* --- for connections and the host --- */
 
 /*
  * Ends a stream because its connection does. keep_unread: if all of the peer's bytes have arrived,

@@ -11,8 +11,7 @@
 #include "base/mem.h"
 #include "swarm/swarm.h"
 
-/* --- counting per address
- * ----------------------------------------------------------------------------------------- */
+/* --- counting per address --- */
 
 /* IPv4 addresses count one by one, IPv6 by /56: what one subscriber usually has. */
 static uint64_t ip_key(const p2p_swarm *swarm, const p2p_sockaddr *addr) {
@@ -45,9 +44,7 @@ static void ip_remove(p2p_swarm *swarm, uint64_t key) {
         return; /* cannot be: the entry exists */
 }
 
-/* --- coming in
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- coming in --- */
 
 bool p2p_swarm_admit(void *ctx, const p2p_sockaddr *remote, const p2p_multiaddr *addr) {
     p2p_swarm *swarm = ctx;
@@ -80,8 +77,7 @@ void p2p_swarm_inbound_ended(void *ctx, const p2p_sockaddr *remote, const p2p_mu
     p2p_swarm_event(swarm, P2P_EVENT_INBOUND_FAILED, NULL, 0, addr, &reason);
 }
 
-/* --- the life of a connection
- * -------------------------------------------------------------------------------------------- */
+/* --- the life of a connection --- */
 
 static size_t count_to_peer(const p2p_swarm *swarm, const p2p_peer_id *peer) {
     size_t count = 0;

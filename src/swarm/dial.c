@@ -51,6 +51,7 @@ struct job {
     p2p_swarm *swarm;
     p2p_peer_id peer; /* len 0: whoever answers */
     bool force_new, insecure_tls;
+    int webrtc_version;
     p2p_blackhole_dial holes;
     p2p_list requests;
     name names[NAMES_MAX];
@@ -65,8 +66,7 @@ struct job {
     bool over;
 };
 
-/* --- the end of a job
- * --------------------------------------------------------------------------------------------- */
+/* --- the end of a job --- */
 
 /* An attempt ended without a connection: a sign of a black hole unless something came back. */
 static void note_silence(const attempt *each) {
@@ -155,9 +155,7 @@ static void fail_if_exhausted(job *own) {
     finish(own, NULL, &reason);
 }
 
-/* --- attempts
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- attempts --- */
 
 static void schedule(job *own);
 
@@ -279,9 +277,7 @@ p2p_err p2p_swarm_transport_connected(
     return P2P_OK;
 }
 
-/* --- addresses
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- addresses --- */
 
 static bool has_attempt(const job *own, const p2p_multiaddr *addr) {
     for (size_t i = 0; i < own->attempt_count; i++)
@@ -330,6 +326,7 @@ static void add_attempt(job *own, const p2p_multiaddr *addr, const char *host_na
     each->dial.addr = *addr;
     each->dial.expected = own->peer;
     each->dial.insecure_tls = own->insecure_tls;
+    each->dial.webrtc_version = own->webrtc_version;
     snprintf(each->dial.host_name, sizeof each->dial.host_name, "%s", host_name);
     own->attempts[own->attempt_count++] = each;
 }
@@ -443,9 +440,7 @@ static void add_addr(job *own, const p2p_multiaddr *addr) {
         add_attempt(own, addr, "");
 }
 
-/* --- requests
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- requests --- */
 
 static void request_timed_out(p2p_timer *timer, p2p_time now) {
     (void)now;
@@ -486,6 +481,7 @@ static job *new_job(p2p_swarm *swarm, const p2p_peer_id *peer, const p2p_dial_op
     own->peer = *peer;
     own->force_new = options != NULL && options->force_new;
     own->insecure_tls = options != NULL && options->insecure_tls;
+    own->webrtc_version = options == NULL ? 0 : options->webrtc_version;
     p2p_list_init(&own->requests);
     if (p2p_timers_expect(&swarm->env->timers, &own->timer, timer_fired) != P2P_OK) {
         p2p_mem_free(swarm->env->mem, own, sizeof *own);

@@ -45,6 +45,7 @@ typedef struct p2p_swarm_conn {
     p2p_peer_link by_peer; /* until it has ended */
     p2p_queued_event connected, disconnected;
     uint64_t ip_key; /* 0: not counted */
+    uint64_t peer_key;
     bool inbound;
 } p2p_swarm_conn;
 

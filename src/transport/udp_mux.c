@@ -31,6 +31,7 @@ struct p2p_udp_sock {
     p2p_sockaddr at;    /* as asked for */
     p2p_sockaddr local; /* as bound; family 0: not bound yet */
     bool listening;     /* somebody asked to listen here; else only dialled from */
+    bool own;           /* by its one user */
     p2p_dead dead;
 };
 
@@ -53,9 +54,7 @@ p2p_udp_kind p2p_udp_kind_of(uint8_t first_byte) {
     return (first_byte & 0x40) != 0 ? P2P_UDP_QUIC : P2P_UDP_OTHER;
 }
 
-/* --- the mux
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- the mux --- */
 
 static p2p_udp_user *user_of(p2p_list *node) {
     return P2P_CONTAINER(node, p2p_udp_user, node);
@@ -175,8 +174,7 @@ p2p_udp_consumer *p2p_udp_find_consumer(const p2p_udp *udp,
     return NULL;
 }
 
-/* --- the host's calls
- * --------------------------------------------------------------------------------------------- */
+/* --- the host's calls --- */
 
 static void opened(p2p_sock *base, const p2p_sockaddr *local, const p2p_sockaddr *remote) {
     (void)remote;
@@ -231,6 +229,10 @@ static bool draw_datagrams(
     p2p_udp_sock *sock = P2P_CONTAINER(base, p2p_udp_sock, sock);
     if (draw_loose(sock, dst, cap, out))
         return true;
+    if (p2p_list_empty(&sock->users)) { /* it was kept for a goodbye, which is out now */
+        bury_sock(sock);
+        return false;
+    }
     for (p2p_list *node; (node = p2p_list_pop(&sock->senders)) != NULL;) {
         p2p_udp_sender *sender = P2P_CONTAINER(node, p2p_udp_sender, node);
         if (sender->draw(sender, dst, cap, max_segments, out))
@@ -245,8 +247,7 @@ static bool draw_datagrams(
 static const p2p_sock_ops OPS = {
     .opened = opened, .datagram = datagram_in, .closed = closed, .draw_datagrams = draw_datagrams};
 
-/* --- sockets and their users
- * -------------------------------------------------------------------------------------- */
+/* --- sockets and their users --- */
 
 static void add_user(p2p_udp_sock *sock, p2p_udp_user *user) {
     user->sock = sock;
@@ -318,7 +319,8 @@ p2p_err p2p_udp_dial(p2p_udp *udp, p2p_udp_user *user, const p2p_sockaddr *remot
     p2p_udp_sock *found = NULL;
     for (p2p_list *node = udp->socks.next; node != &udp->socks; node = node->next) {
         p2p_udp_sock *sock = sock_of(node);
-        if (reaches(sock, remote) && (found == NULL || (sock->listening && !found->listening)))
+        if (!sock->own && reaches(sock, remote) &&
+            (found == NULL || (sock->listening && !found->listening)))
             found = sock;
     }
     if (found != NULL) {
@@ -329,14 +331,24 @@ p2p_err p2p_udp_dial(p2p_udp *udp, p2p_udp_user *user, const p2p_sockaddr *remot
     return bind_new(udp, user, &any, false);
 }
 
+p2p_err p2p_udp_own(p2p_udp *udp, p2p_udp_user *user, const p2p_sockaddr *remote) {
+    p2p_sockaddr any = {.family = remote->family};
+    p2p_err err = bind_new(udp, user, &any, false);
+    if (err == P2P_OK)
+        user->sock->own = true;
+    return err;
+}
+
 void p2p_udp_release(p2p_udp_user *user) {
     p2p_udp_sock *sock = user->sock;
     if (sock == NULL)
         return;
     p2p_list_remove(&user->node);
     user->sock = NULL;
-    /* While the host tells of a closed socket, that one is in no list and buried there. */
-    if (p2p_list_empty(&sock->users) && p2p_list_linked(&sock->node))
+    /* While the host tells of a closed socket, that one is in no list and buried there. Its last
+     * user's goodbye goes out first. */
+    if (p2p_list_empty(&sock->users) && p2p_list_linked(&sock->node) &&
+        p2p_list_empty(&sock->loose))
         bury_sock(sock);
 }
 
@@ -344,9 +356,7 @@ const p2p_sockaddr *p2p_udp_local(const p2p_udp_sock *sock) {
     return &sock->local;
 }
 
-/* --- sending
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- sending --- */
 
 void p2p_udp_want(p2p_udp_sender *sender) {
     if (sender->sock == NULL)

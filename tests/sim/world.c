@@ -52,7 +52,7 @@ struct happening {
     uint8_t data[];
 };
 
-/* --- chance, trace, time */
+/* --- chance, trace, time --- */
 
 double world_chance(world *w) {
     return (double)(seeded_random_next(&w->random) >> 11) / 9007199254740992.0;
@@ -103,7 +103,7 @@ static happening *pop(world *w) {
     return first;
 }
 
-/* --- nodes and links */
+/* --- nodes and links --- */
 
 static const p2p_mem LIBC = {NULL, NULL};
 
@@ -233,7 +233,7 @@ void world_deinit(world *w) {
     check_note[0] = 0;
 }
 
-/* --- sockets */
+/* --- sockets --- */
 
 static sim_socket *find_socket(const node *owner, p2p_socket id) {
     return p2p_map_get(&owner->sockets, id);
@@ -314,7 +314,7 @@ static void close_socket(world *w, sim_socket *s, p2p_err err) {
     forget_socket(s);
 }
 
-/* --- the driver of one node */
+/* --- the driver of one node --- */
 
 static void give(node *n, p2p_input *input) {
     if (!n->alive)
@@ -558,7 +558,7 @@ void world_pump(node *n) {
     n->world->deadlines[n->index] = n->host == NULL ? P2P_NEVER : p2p_host_deadline(n->host);
 }
 
-/* --- happenings */
+/* --- happenings --- */
 
 static void arrive_connect(world *w, const happening *h) {
     sim_socket *dialler = find_socket(h->from, h->from_socket);
@@ -739,7 +739,7 @@ void world_run(world *w, p2p_time duration) {
     world_run_until(w, duration, NULL, NULL);
 }
 
-/* --- shorthands */
+/* --- shorthands --- */
 
 void world_listen(node *n, const char *tail) {
     char text[128];
@@ -768,7 +768,7 @@ void world_rebind(node *n, uint16_t port_shift) {
             s->local.port = (uint16_t)(s->local.port + port_shift);
 }
 
-/* --- raw nodes */
+/* --- raw nodes --- */
 
 p2p_socket world_raw_connect(node *n, const node *to, uint16_t port) {
     p2p_effect e = {.type = P2P_EFFECT_CONNECT, .socket = ++n->next_socket, .remote = to->ip};

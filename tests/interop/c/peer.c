@@ -5,6 +5,9 @@
  *
  *     c-peer listen [--listen ADDR]… [--security noise,tls] [--muxer yamux,mplex] [--key-type TYPE]
  *     c-peer dial ADDR [options] TEST…
+ *
+ * `listen --echo-path /echo` also serves WebTransport sessions at that path: streams of both kinds
+ * and datagrams come back; the text "close" on a stream closes the session, "drain" asks for it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +23,7 @@
 #include <p2p/perf.h>
 #include <p2p/ping.h>
 #include <p2p/websocket.h>
+#include <p2p/webtransport.h>
 
 enum { LIST_MAX = 8, LISTEN_MAX = 16, ECHO_MAX = 100000, TEST_PATIENCE_S = 60 };
 
@@ -32,6 +36,7 @@ typedef struct options {
     const p2p_security *security[LIST_MAX];
     const p2p_muxer *muxers[LIST_MAX];
     int dialer_version;
+    const char *echo_path;
 } options;
 
 static options opt = {.key = P2P_ED25519};
@@ -49,8 +54,7 @@ static p2p_host *host(void) {
     return p2p_node_host(node);
 }
 
-/* --- the protocols of the contract
- * -------------------------------------------------------------------------------------- */
+/* --- the protocols of the contract --- */
 
 static void nothing(p2p_stream *stream, void *self) {
     (void)stream;
@@ -89,9 +93,70 @@ static const char *const RESET_IDS[] = {"/interop/reset/1.0.0", NULL};
 static const p2p_protocol SERVE_RESET = {
     sizeof(p2p_protocol), RESET_IDS, true, true, nothing, reset_readable, nothing, nothing_closed};
 
-/* --- a client of echo
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- WebTransport without libp2p --- */
+
+/* A whole unidirectional stream of the client's comes back on one of ours. */
+static void echo_one_way(p2p_stream *stream) {
+    static uint8_t text[65536];
+    size_t len = p2p_stream_readable(stream), got = 0;
+    p2p_stream *back;
+    if (!p2p_stream_at_end(stream) && len > 0) {
+        while (len <= sizeof text && got < len) {
+            p2p_bytes view = p2p_stream_peek(stream);
+            memcpy(text + got, view.ptr, view.len);
+            got += view.len;
+            p2p_stream_consume(stream, view.len);
+        }
+        if (p2p_webtransport_open(p2p_webtransport_of(stream), true, &back) != P2P_OK)
+            return;
+        p2p_stream_write(back, (p2p_bytes){text, got});
+        p2p_stream_shut(back);
+    }
+}
+
+static void raw_readable(p2p_stream *stream, void *self) {
+    p2p_webtransport_session *session = p2p_webtransport_of(stream);
+    p2p_bytes view = p2p_stream_peek(stream);
+    if (p2p_webtransport_is_unidirectional(stream)) {
+        if (!p2p_stream_outbound(stream))
+            echo_one_way(stream);
+        return;
+    }
+    if (view.len == 5 && memcmp(view.ptr, "drain", 5) == 0)
+        p2p_webtransport_drain(session);
+    if (view.len == 5 && memcmp(view.ptr, "close", 5) == 0)
+        p2p_webtransport_close(session, 42, (p2p_bytes){(const uint8_t *)"so long", 7});
+    else
+        echo(stream, self);
+}
+
+static void raw_opened(p2p_webtransport_session *session, void *self) {
+    (void)session;
+    (void)self;
+    fprintf(stderr, "raw session opened\n");
+}
+
+static void raw_datagram(p2p_webtransport_session *session, p2p_bytes bytes, void *self) {
+    (void)self;
+    p2p_err lost = p2p_webtransport_send_datagram(session, bytes);
+    (void)lost;
+}
+
+static void raw_closed(p2p_webtransport_session *session, const p2p_reason *reason, void *self) {
+    (void)session;
+    (void)self;
+    fprintf(stderr, "raw session closed: code %u, %s\n", reason->remote_code, reason->text);
+}
+
+static const p2p_protocol RAW_STREAMS = {sizeof(p2p_protocol), ECHO_IDS, false, true, nothing,
+    raw_readable, raw_readable, nothing_closed};
+static p2p_webtransport_handler raw_handler = {.size = sizeof(p2p_webtransport_handler),
+    .streams = &RAW_STREAMS,
+    .opened = raw_opened,
+    .datagram = raw_datagram,
+    .closed = raw_closed};
+
+/* --- a client of echo --- */
 
 /* Sends `len` bytes of a pattern, compares what comes back. `hold`: after the first byte wait for
  * echo_go. */
@@ -171,9 +236,7 @@ static echo_client *echo_start(
     return c;
 }
 
-/* --- /interop/open
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- /interop/open --- */
 
 static void open_answer(echo_client *c, const char *why) {
     p2p_stream *stream = c->ctx;
@@ -208,9 +271,7 @@ static const char *const OPEN_IDS[] = {"/interop/open/1.0.0", NULL};
 static const p2p_protocol SERVE_OPEN = {
     sizeof(p2p_protocol), OPEN_IDS, true, true, nothing, open_readable, nothing, open_closed};
 
-/* --- the dialler's tests
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- the dialler's tests --- */
 
 enum { TIMER_TEST = 1, TIMER_IDLE = 2 };
 
@@ -333,7 +394,8 @@ static void reset_end(p2p_stream *stream, const p2p_stream_end *end, void *self)
     char extra[100];
     snprintf(extra, sizeof extra, ",\"seen\":\"%s\",\"code\":%u", p2p_err_name(end->err),
         end->remote_code);
-    /* In good order although this side never ended its direction: the peer refuses what it would send. */
+    /* In good order although this side never ended its direction: the peer refuses what it would
+     * send. */
     if (end->err == P2P_ERR_RESET || end->err == P2P_OK)
         pass(extra);
     else
@@ -471,9 +533,7 @@ static void check_test_name(const char *test) {
     usage("unknown test");
 }
 
-/* --- events
- * ------------------------------------------------------------------------------------------------------------------------------
- */
+/* --- events --- */
 
 static void print_addr(const p2p_multiaddr *addr) {
     char text[P2P_MULTIADDR_TEXT_MAX], peer[P2P_PEER_ID_TEXT_MAX];
@@ -581,9 +641,7 @@ static void on_event(void *ctx, p2p_host *h, const p2p_event *event) {
     }
 }
 
-/* --- the program
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* --- the program --- */
 
 static void on_stdin(uv_stream_t *in, ssize_t n, const uv_buf_t *buf) {
     (void)buf;
@@ -650,6 +708,8 @@ static void parse(int argc, char **argv) {
             parse_lists(argv[at], argv[at + 1]);
         else if (strcmp(argv[at], "--key-type") == 0)
             opt.key = parse_key(argv[at + 1]);
+        else if (strcmp(argv[at], "--echo-path") == 0)
+            opt.echo_path = argv[at + 1];
         else if (strcmp(argv[at], "--dialer-version") == 0)
             opt.dialer_version = atoi(argv[at + 1]);
         else
@@ -732,6 +792,9 @@ int main(int argc, char **argv) {
     must(p2p_host_add_protocol(host(), &SERVE_RESET, NULL), "reset");
     must(p2p_host_add_protocol(host(), &SERVE_OPEN, NULL), "open");
     make_certificate();
+    raw_handler.path = opt.echo_path;
+    if (opt.echo_path != NULL)
+        must(p2p_webtransport_serve(host(), &raw_handler, NULL), "echo path");
     pending_listens = opt.listen_count;
     for (size_t i = 0; i < opt.listen_count; i++)
         must(p2p_node_listen(node, opt.listen[i]), opt.listen[i]);
@@ -740,7 +803,8 @@ int main(int argc, char **argv) {
         char why[128];
         if (p2p_multiaddr_parse(&addr, opt.target, why) != P2P_OK)
             usage(why);
-        p2p_dial_options dial = {.size = sizeof dial, .insecure_tls = true};
+        p2p_dial_options dial = {
+            .size = sizeof dial, .insecure_tls = true, .webrtc_version = opt.dialer_version};
         current = "connect";
         test_started = uv_hrtime();
         must(p2p_host_dial(host(), NULL, &addr, 1, &dial, NULL), "dial");
