@@ -60,7 +60,10 @@ typedef struct p2p_timeouts {
     p2p_time keepalive;  /* muxer ping when nothing else was sent; 0: none */
 } p2p_timeouts;
 
-/* Refuses what the application does not want. Every member may be NULL; false refuses. */
+/*
+ * Refuses what the application does not want. Every member may be NULL; false refuses. Asked in the
+ * middle of other calls: it decides by its arguments and calls nothing of the host.
+ */
 typedef struct p2p_gater {
     bool (*dial_peer)(void *ctx, const p2p_peer_id *peer);
     bool (*dial_addr)(void *ctx, const p2p_peer_id *peer, const p2p_multiaddr *addr);
