@@ -217,7 +217,8 @@ typedef struct p2p_event {
 
 /*
  * Runs what is due: protocol callbacks first, then one event at a time is returned; false when
- * nothing is left. The only function that calls application code.
+ * nothing is left. Protocols are called from here and, for streams that are left, from
+ * p2p_host_free; from nowhere else.
  */
 P2P_API bool p2p_host_next_event(p2p_host *host, p2p_event *event);
 
