@@ -45,7 +45,7 @@ p2p_time p2p_ice_consent_at(const p2p_ice *ice, p2p_time now) {
     return now + CONSENT_EVERY * 4 / 5 + CONSENT_EVERY * 2 / 5 * noise / UINT16_MAX;
 }
 
-/* --- nomination */
+/* --- nomination --- */
 
 static bool is_nominating(const p2p_ice *ice) {
     for (size_t i = 0; i < ice->pairs_count; i++) {
@@ -83,7 +83,7 @@ void p2p_ice_consider(p2p_ice *ice, p2p_time now) {
     best->send_at = now;
 }
 
-/* --- the passing of time */
+/* --- the passing of time --- */
 
 static void give_up_checks(p2p_ice *ice, p2p_time now) {
     bool all_failed = ice->pairs_count > 0;
@@ -184,7 +184,7 @@ p2p_time p2p_ice_deadline(const p2p_ice *ice) {
     return at;
 }
 
-/* --- what goes out */
+/* --- what goes out --- */
 
 /* Takes a free ordinary check: those the peer provoked first, then by priority. */
 static ice_pair *next_paced(p2p_ice *ice) {

@@ -86,8 +86,7 @@ static p2p_err store(p2p_sctp *a, const sctp_data *data, sctp_fragment **out) {
     return P2P_OK;
 }
 
-/* --- ordered
- * -------------------------------------------------------------------------------------------- */
+/* --- ordered --- */
 
 static p2p_err deliver(p2p_sctp *a, sctp_stream *s, const sctp_data *data) {
     bool first = data->flags & SCTP_BEGIN, last = data->flags & SCTP_END;
@@ -159,8 +158,7 @@ static p2p_err ordered(p2p_sctp *a, sctp_stream *s, const sctp_data *data) {
     return store(a, data, &f);
 }
 
-/* --- unordered
- * ------------------------------------------------------------------------------------------ */
+/* --- unordered --- */
 
 static void deliver_unordered(p2p_sctp *a, sctp_stream *s, const sctp_data *data) {
     p2p_sctp_piece piece = {.stream = s->id,
@@ -245,8 +243,7 @@ p2p_err p2p_sctp_reassemble(p2p_sctp *a, const sctp_data *data) {
     return data->flags & SCTP_UNORDERED ? unordered(a, s, data) : ordered(a, s, data);
 }
 
-/* --- skipping
- * ------------------------------------------------------------------------------------------- */
+/* --- skipping --- */
 
 /* A message that is stored in full, or in part, is delivered as far as it goes. */
 p2p_err p2p_sctp_skip_stored(p2p_sctp *a, sctp_fragment *f) {

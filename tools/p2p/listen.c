@@ -58,7 +58,7 @@ static void finish(cli_program *p, p2p_host *host) {
     p2p_host_close(host);
 }
 
-/* --- listening */
+/* --- listening --- */
 
 static void announce(cli_program *p, p2p_host *host) {
     static cli_json j;
@@ -159,7 +159,7 @@ static void start(cli_program *p, p2p_host *host) {
     }
 }
 
-/* --- connections */
+/* --- connections --- */
 
 static const char *direction(const p2p_conn *conn) {
     return p2p_conn_outbound(conn) ? "outbound" : "inbound";
