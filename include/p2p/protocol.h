@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * A protocol is a constant struct: its ids and four callbacks. The built-in ones (identify, ping,
- * perf) use nothing that an application could not use.
+ * A protocol is a constant struct: its ids and four callbacks, each of which may be NULL. The
+ * built-in ones (identify, ping, perf) use nothing that an application could not use.
  *
  * Callbacks come only from p2p_host_next_event, one at a time; every call of the library is allowed
  * in them, including closing the connection they were called for.

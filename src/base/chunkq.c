@@ -32,8 +32,10 @@ void p2p_chunk_pool_deinit(p2p_chunk_pool *pool) {
     pool->spare_count = 0;
 }
 
-static p2p_chunk *take_chunk(p2p_chunk_pool *pool) {
-    if (pool->used_count >= pool->max)
+/* An eighth is kept for the first chunks of queues: a few peers that fill long queues do not stop
+ * everybody else, most of whom need one. */
+static p2p_chunk *take_chunk(p2p_chunk_pool *pool, bool first) {
+    if (pool->used_count >= (first ? pool->max : pool->max - pool->max / 8))
         return NULL;
     p2p_chunk *chunk = pool->spare;
     if (chunk != NULL) {
@@ -64,7 +66,7 @@ size_t p2p_chunkq_append(p2p_chunkq *queue, p2p_chunk_pool *pool, p2p_bytes byte
     size_t taken = 0;
     while (taken < bytes.len) {
         if (queue->last == NULL || queue->end == CHUNK_DATA) {
-            p2p_chunk *chunk = take_chunk(pool);
+            p2p_chunk *chunk = take_chunk(pool, queue->last == NULL);
             if (chunk == NULL)
                 break;
             if (queue->last == NULL)
@@ -146,6 +148,7 @@ void p2p_chunkq_consume(p2p_chunkq *queue, p2p_chunk_pool *pool, size_t len) {
         }
         len -= here;
         p2p_chunk *done = queue->first;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the queue has len bytes in it */
         queue->first = done->next;
         queue->start = 0;
         if (queue->first == NULL)

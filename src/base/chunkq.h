@@ -16,7 +16,7 @@ typedef struct p2p_chunk_pool {
     p2p_chunk *spare;
     size_t spare_count;
     size_t used_count; /* chunks in queues */
-    size_t max;        /* most chunks in queues at once */
+    size_t max;        /* most chunks in queues at once; the last eighth only as first chunks */
 } p2p_chunk_pool;
 
 void p2p_chunk_pool_init(p2p_chunk_pool *pool, const p2p_mem *mem, size_t max_bytes);

@@ -60,16 +60,18 @@ static p2p_err rehash(p2p_map *map, size_t cap) {
 
 p2p_err p2p_map_put(p2p_map *map, uint64_t key, void *value) {
     INVARIANT(value != NULL);
+    if (map->cap > 0 && map->entries[find(map, key)].value != NULL) {
+        map->entries[find(map, key)].value = value;
+        return P2P_OK;
+    }
     /* At most three quarters full: probes stay short. */
     if ((map->count + 1) * 4 > map->cap * 3) {
         p2p_err err = rehash(map, map->cap == 0 ? SMALLEST : map->cap * 2);
         if (err != P2P_OK)
             return err;
     }
-    size_t at = find(map, key);
-    if (map->entries[at].value == NULL)
-        map->count++;
-    map->entries[at] = (p2p_map_entry){key, value};
+    map->entries[find(map, key)] = (p2p_map_entry){key, value};
+    map->count++;
     return P2P_OK;
 }
 

@@ -24,7 +24,7 @@ typedef struct p2p_map {
 void p2p_map_init(p2p_map *map, const p2p_mem *mem, uint64_t seed);
 void p2p_map_deinit(p2p_map *map);
 void *p2p_map_get(const p2p_map *map, uint64_t key);
-/* Adds or replaces; value must not be NULL. Only NO_MEMORY. */
+/* Adds or replaces; value must not be NULL. Only NO_MEMORY, and never when it replaces. */
 P2P_NODISCARD p2p_err p2p_map_put(p2p_map *map, uint64_t key, void *value);
 /* The removed value, NULL if there was none. */
 void *p2p_map_remove(p2p_map *map, uint64_t key);

@@ -15,6 +15,7 @@ void p2p_timers_init(p2p_timers *timers, const p2p_mem *mem) {
 }
 
 void p2p_timers_deinit(p2p_timers *timers) {
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
     p2p_mem_free(timers->mem, timers->heap, timers->cap * sizeof(timers->heap[0]));
     p2p_timers_init(timers, timers->mem);
 }
@@ -24,6 +25,7 @@ p2p_err p2p_timers_expect(
     if (timers->expected + 2 > timers->cap) {
         size_t cap = timers->cap == 0 ? HEAP_FIRST : timers->cap * 2;
         p2p_timer **heap = p2p_mem_resize(
+            /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
             timers->mem, timers->heap, timers->cap * sizeof(heap[0]), cap * sizeof(heap[0]));
         if (heap == NULL)
             return P2P_ERR_NO_MEMORY;
@@ -73,6 +75,8 @@ static void clear(p2p_timers *timers, p2p_timer *timer) {
 }
 
 void p2p_timer_set(p2p_timers *timers, p2p_timer *timer, p2p_time when) {
+    if (when < timers->earliest)
+        when = timers->earliest;
     if (timer->when == when)
         return;
     INVARIANT(timer->fire != NULL);
@@ -97,12 +101,13 @@ p2p_time p2p_timers_next(const p2p_timers *timers) {
 }
 
 void p2p_timers_run(p2p_timers *timers, p2p_time now) {
-    /* As many as are set at the start: one that sets itself again for "now" waits for the next
-     * call. */
-    for (size_t left = timers->count; left > 0 && timers->count > 0 && timers->heap[1]->when <= now;
-         left--) {
+    /* Without this bound a timer that sets itself into the past would fire for ever, or in the
+     * place of another that is due. */
+    timers->earliest = now + 1;
+    while (timers->count > 0 && timers->heap[1]->when <= now) {
         p2p_timer *timer = timers->heap[1];
         clear(timers, timer);
         timer->fire(timer, now);
     }
+    timers->earliest = 0;
 }

@@ -21,6 +21,7 @@ typedef struct p2p_timers {
     p2p_timer **heap;
     size_t count, cap; /* set timers; entries of the block, whose first is unused */
     size_t expected;   /* timers that may be set: each has a place */
+    p2p_time earliest; /* while timers run: no timer is set to an earlier time than this */
 } p2p_timers;
 
 void p2p_timers_init(p2p_timers *timers, const p2p_mem *mem);
@@ -43,8 +44,8 @@ static inline bool p2p_timer_is_set(const p2p_timer *timer) {
 
 /* The earliest deadline, P2P_NEVER if there is none. */
 p2p_time p2p_timers_next(const p2p_timers *timers);
-/* Fires all that are due at `now`, each cleared before it fires. A timer set to a time <= now fires
- * in the next call. */
+/* Fires all that are due at `now`, each cleared before it fires. One that is set to a time <= now
+ * meanwhile is set to the nanosecond after it: it fires in a later call. */
 void p2p_timers_run(p2p_timers *timers, p2p_time now);
 
 #endif

@@ -38,6 +38,7 @@ static void init_env(p2p_host *host, const p2p_config *config, p2p_time now) {
     env->limits = &host->limits;
     env->timeouts = &host->timeouts;
     env->identity = config->identity;
+    env->no_stun_server = config->no_stun_server;
     env->security = config->security != NULL ? config->security : p2p_default_security;
     env->muxers = config->muxers != NULL ? config->muxers : p2p_default_muxers;
     p2p_timers_init(&env->timers, env->mem);
@@ -45,6 +46,8 @@ static void init_env(p2p_host *host, const p2p_config *config, p2p_time now) {
     p2p_io_init(&env->io, env);
     env->io.interfaces = on_interfaces;
     p2p_list_init(&env->ready);
+    p2p_list_init(&env->calls);
+    env->ws_origins = config->ws_origins;
     p2p_list_init(&env->dead);
 }
 
@@ -178,13 +181,23 @@ p2p_time p2p_host_deadline(const p2p_host *host) {
  * -------------------------------------------------------------------------------------------------------------
  */
 
-bool p2p_host_next_event(p2p_host *host, p2p_event *event) {
+static void run_callbacks(p2p_host *host) {
     for (p2p_list *node; (node = p2p_list_pop(&host->env.ready)) != NULL;) {
         p2p_stream_dispatch(p2p_stream_of_ready(node));
         free_dead(host);
     }
+    for (p2p_list *node; (node = p2p_list_pop(&host->env.calls)) != NULL;) {
+        p2p_call *call = P2P_CONTAINER(node, p2p_call, node);
+        call->run(call);
+        free_dead(host);
+    }
+}
+
+bool p2p_host_next_event(p2p_host *host, p2p_event *event) {
     bool some;
+    p2p_stream_feed_starved(&host->env);
     do {
+        run_callbacks(host);
         some = p2p_swarm_take_event(&host->swarm, event);
         free_dead(host);
     } while (some && host->identify != NULL && p2p_identify_event(host->identify, event));
@@ -322,4 +335,13 @@ const p2p_limits *p2p_host_limits(const p2p_host *host) {
 
 void p2p_host_random(p2p_host *host, uint8_t *dst, size_t len) {
     p2p_env_random(&host->env, dst, len);
+}
+
+/* --- HTTP and certificates of the web
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+void p2p_host_set_http_handler(p2p_host *host, p2p_http_fn fn, void *ctx) {
+    host->env.http_fn = fn;
+    host->env.http_ctx = ctx;
 }

@@ -24,6 +24,8 @@ struct p2p_identify {
     p2p_identify_params params;
     const p2p_mem *mem;
     p2p_map pushable;                 /* connection id → itself: the peer speaks push */
+    p2p_map pushing;                  /* connection id → stream on which its peer pushes */
+    p2p_time push_at;                 /* when peers are told of the latest changes */
     uint8_t record[P2P_ENVELOPE_MAX]; /* our signed peer record */
     size_t record_len;
     uint64_t record_hash; /* of the addresses in it */
@@ -160,8 +162,13 @@ typedef struct reader {
 
 static void listen_opened(p2p_stream *stream, void *self) {
     p2p_identify *own = self;
+    uint64_t conn_id = p2p_conn_id(p2p_stream_conn(stream));
     set_patience(stream);
-    reader *r = p2p_mem_alloc(own->mem, sizeof *r);
+    /* One push of a peer at a time: each may fill a buffer. */
+    bool busy = !p2p_stream_outbound(stream) && p2p_map_get(&own->pushing, conn_id) != NULL;
+    if (!busy && !p2p_stream_outbound(stream))
+        busy = p2p_map_put(&own->pushing, conn_id, stream) != P2P_OK;
+    reader *r = busy ? NULL : p2p_mem_alloc(own->mem, sizeof *r);
     if (r == NULL) {
         p2p_stream_reset(stream, P2P_CODE_RESOURCE_LIMIT_EXCEEDED);
         return;
@@ -251,6 +258,9 @@ static void listen_closed(p2p_stream *stream, const p2p_stream_end *end, void *s
     (void)end;
     p2p_identify *own = self;
     reader *r = p2p_stream_user(stream);
+    uint64_t conn_id = p2p_conn_id(p2p_stream_conn(stream));
+    if (p2p_map_get(&own->pushing, conn_id) == stream)
+        p2p_map_remove(&own->pushing, conn_id);
     if (r == NULL)
         return;
     p2p_buf_deinit(&r->raw);
@@ -269,8 +279,11 @@ static const p2p_protocol TAKE_PUSH = {
 
 void p2p_identify_changed(p2p_identify *own) {
     p2p_host *host = own->params.host;
-    p2p_err err =
-        p2p_host_set_timer(host, P2P_TIMER_OWN | TIMER_PUSH, p2p_host_now(host) + PUSH_DELAY);
+    /* The push says what is true when it goes out: later changes need not move it. */
+    if (own->push_at > p2p_host_now(host) || p2p_host_next_conn(host, NULL) == NULL)
+        return;
+    own->push_at = p2p_host_now(host) + PUSH_DELAY;
+    p2p_err err = p2p_host_set_timer(host, P2P_TIMER_OWN | TIMER_PUSH, own->push_at);
     (void)err; /* without memory peers learn it at the next change */
 }
 
@@ -294,8 +307,7 @@ bool p2p_identify_event(p2p_identify *own, const p2p_event *event) {
         p2p_map_remove(&own->pushable, p2p_conn_id(event->conn));
         break;
     case P2P_EVENT_ADDRESSES:
-        if (own->pushable.count > 0)
-            p2p_identify_changed(own);
+        p2p_identify_changed(own);
         break;
     case P2P_EVENT_TIMER:
         if (event->request == (P2P_TIMER_OWN | TIMER_PUSH)) {
@@ -322,6 +334,7 @@ p2p_err p2p_identify_new(p2p_identify **out, const p2p_identify_params *params) 
     uint64_t seed;
     p2p_host_random(params->host, (uint8_t *)&seed, sizeof seed);
     p2p_map_init(&own->pushable, mem, seed);
+    p2p_map_init(&own->pushing, mem, seed);
     p2p_err err = p2p_host_add_protocol(params->host, &ANSWER, own);
     if (err == P2P_OK)
         err = p2p_host_add_protocol(params->host, &TAKE_PUSH, own);
@@ -337,5 +350,6 @@ void p2p_identify_free(p2p_identify *own) {
     if (own == NULL)
         return;
     p2p_map_deinit(&own->pushable);
+    p2p_map_deinit(&own->pushing);
     p2p_mem_free(own->mem, own, sizeof *own);
 }

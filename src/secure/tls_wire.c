@@ -21,6 +21,12 @@ static int wire_write(BIO *bio, const char *data, size_t len, size_t *written) {
     p2p_tls_wire *wire = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
     *written = len;
+    /* Behind something unsent everything else has to wait too. */
+    if (p2p_buf_len(&wire->unsent) == 0 && len <= wire->out_cap - wire->out_len) {
+        p2p_copy(wire->out + wire->out_len, data, len);
+        wire->out_len += len;
+        return 1;
+    }
     wire->err = p2p_buf_append(&wire->unsent, p2p_bytes_of(data, len));
     return wire->err == P2P_OK;
 }

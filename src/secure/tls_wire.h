@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * Where OpenSSL reads and writes its records during the handshake: one record at a time out of the
- * block that is being fed, and into a buffer that is drawn later. For the files of TLS only.
+ * Where OpenSSL reads and writes its records: one record at a time out of the block that is being
+ * fed, and into the block that is being drawn. For the files of TLS only.
  */
 #ifndef P2P_SECURE_TLS_WIRE_H
 #define P2P_SECURE_TLS_WIRE_H
@@ -14,7 +14,9 @@
 typedef struct p2p_tls_wire {
     const uint8_t *in; /* what OpenSSL may read now */
     size_t in_len;
-    p2p_buf unsent; /* what it wrote */
+    uint8_t *out; /* where it may write now */
+    size_t out_cap, out_len;
+    p2p_buf unsent; /* what it wrote while there was no such place, or too little of it */
     p2p_err err;    /* why a write failed */
 } p2p_tls_wire;
 

@@ -8,6 +8,7 @@
 #define P2P_STACK_ENV_H
 
 #include <p2p/host.h>
+#include <p2p/http.h>
 
 #include "base/chunkq.h"
 #include "base/list.h"
@@ -34,8 +35,11 @@ typedef struct p2p_env {
     p2p_timers timers;
     p2p_chunk_pool chunks;
     p2p_io io;
-    p2p_list ready; /* p2p_stream.ready: callbacks are due */
-    p2p_list dead;  /* p2p_dead.node: to be freed at the end of the turn */
+    p2p_list ready;   /* p2p_stream.ready: callbacks are due */
+    p2p_list starved; /* p2p_stream.ready: a write found the pool of chunks exhausted. Initialised
+                         by the first such stream */
+    p2p_list calls;   /* p2p_call.node: other callbacks of the application that are due */
+    p2p_list dead;    /* p2p_dead.node: to be freed at the end of the turn */
     p2p_identity *identity;
     const p2p_limits *limits;
     const p2p_timeouts *timeouts;
@@ -43,9 +47,13 @@ typedef struct p2p_env {
     const p2p_muxer *const *muxers;
     p2p_time started;
     uint64_t wall_ms; /* Unix time at `started` */
+    bool no_stun_server;
     uint64_t next_id; /* connections, dials, listeners */
     size_t stream_count;
     p2p_host *host;
+    const char *const *ws_origins; /* of p2p_config */
+    p2p_http_fn http_fn;           /* NULL: every request is answered with 404 */
+    void *http_ctx;
     p2p_env_part *parts; /* the host frees them last, with p2p_env_free_parts */
 } p2p_env;
 
@@ -78,6 +86,13 @@ static inline void p2p_env_free_parts(p2p_env *env) {
         part->free(part);
     }
 }
+
+/* A call into the application that waits for p2p_host_next_event. Embedded in its owner, which
+ * takes it out of the list when it goes. */
+typedef struct p2p_call {
+    p2p_list node;
+    void (*run)(struct p2p_call *call);
+} p2p_call;
 
 /*
  * Objects that may be in use further up the call stack are not freed where they die: they are

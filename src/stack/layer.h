@@ -31,6 +31,9 @@ typedef struct p2p_layer_ops {
     p2p_err (*eof)(p2p_layer *layer);
     /* Frees this layer only. */
     void (*free)(p2p_layer *layer);
+    /* This side ends: say goodbye in the next draws, after what the layer above still gives. Called
+     * on the layers below the upgrade only. NULL: there is no such word. */
+    void (*shut)(p2p_layer *layer);
 } p2p_layer_ops;
 
 struct p2p_layer {

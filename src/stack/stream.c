@@ -51,6 +51,7 @@ struct p2p_stream {
     bool tx_done;      /* the muxer has nothing more to send */
     bool tx_stopped;   /* the peer reads no more */
     bool wants_room;   /* a write took less than offered */
+    bool starved;      /* `ready` is in env->starved */
     bool reset_wanted; /* this side reset it and the muxer has not told the peer */
     bool ended;        /* `end` is final */
     bool reported;     /* `closed` was called, or nobody is there to call */
@@ -77,8 +78,35 @@ static p2p_env *env_of(const p2p_stream *stream) {
 
 static void make_due(p2p_stream *stream, uint8_t due) {
     stream->due |= due;
+    if (stream->starved)
+        p2p_list_remove(&stream->ready);
+    stream->starved = false;
     if (!p2p_list_linked(&stream->ready))
         p2p_list_push(&env_of(stream)->ready, &stream->ready);
+}
+
+/* Nothing of its own will make room for this stream: it waits for others to free chunks. */
+static void starve(p2p_stream *stream) {
+    p2p_env *env = env_of(stream);
+    if (env->starved.next == NULL)
+        p2p_list_init(&env->starved);
+    if (p2p_list_linked(&stream->ready) && !stream->starved) {
+        stream->due |= DUE_WRITABLE; /* its callbacks run anyway */
+        return;
+    }
+    if (!stream->starved)
+        p2p_list_push(&env->starved, &stream->ready);
+    stream->starved = true;
+}
+
+void p2p_stream_feed_starved(p2p_env *env) {
+    if (env->starved.next == NULL || env->chunks.used_count >= env->chunks.max)
+        return;
+    for (p2p_list *node; (node = p2p_list_pop(&env->starved)) != NULL;) {
+        p2p_stream *stream = P2P_CONTAINER(node, p2p_stream, ready);
+        stream->starved = false;
+        make_due(stream, DUE_WRITABLE);
+    }
 }
 
 static void wake_muxer(p2p_stream *stream) {
@@ -277,6 +305,28 @@ p2p_err p2p_stream_inbound(p2p_conn *conn, p2p_stream **out) {
     return err;
 }
 
+p2p_err p2p_stream_raw(
+    p2p_conn *conn, const p2p_protocol *protocol, void *self, bool outbound, p2p_stream **out) {
+    p2p_err err = new_stream(conn, outbound, out);
+    if (err != P2P_OK)
+        return err;
+    p2p_stream *stream = *out;
+    p2p_multistream_init_responder(stream->negotiation, conn->env->mem);
+    end_negotiation(stream);
+    stream->protocol = protocol;
+    stream->self = self;
+    stream->id = protocol->ids[0];
+    stream->usable = true;
+    make_due(stream, DUE_OPENED);
+    return P2P_OK;
+}
+
+void p2p_stream_discard(p2p_stream *stream) {
+    p2p_list_remove(&stream->ready);
+    stream->ended = stream->reported = stream->tx_done = true;
+    bury_if_over(stream);
+}
+
 p2p_err p2p_conn_open(p2p_conn *conn, const p2p_protocol *protocol, void *self, p2p_stream **out) {
     p2p_stream *stream;
     p2p_buf said;
@@ -458,8 +508,10 @@ static bool take_due(p2p_stream *stream, uint8_t due) {
 }
 
 static void report_closed(p2p_stream *stream) {
-    if (stream->protocol != NULL)
-        stream->protocol->closed(stream, &stream->end, stream->self);
+    /* An inbound stream that ended before it agreed was never shown to its protocol. */
+    const p2p_protocol *protocol = stream->protocol;
+    if (protocol != NULL && protocol->closed != NULL && (stream->usable || stream->outbound))
+        protocol->closed(stream, &stream->end, stream->self);
     stream->reported = true;
     bury_if_over(stream);
 }
@@ -470,11 +522,12 @@ void p2p_stream_dispatch(p2p_stream *stream) {
     if (stream->reported)
         return;
     if (protocol != NULL && stream->usable) {
-        if (take_due(stream, DUE_OPENED))
+        if (take_due(stream, DUE_OPENED) && protocol->opened != NULL)
             protocol->opened(stream, stream->self);
-        if (take_due(stream, DUE_READABLE) && !(stream->ended && stream->end.err != P2P_OK))
+        if (take_due(stream, DUE_READABLE) && !(stream->ended && stream->end.err != P2P_OK) &&
+            protocol->readable != NULL)
             protocol->readable(stream, stream->self);
-        if (take_due(stream, DUE_WRITABLE) && !stream->ended)
+        if (take_due(stream, DUE_WRITABLE) && !stream->ended && protocol->writable != NULL)
             protocol->writable(stream, stream->self);
     }
     if (take_due(stream, DUE_CLOSED))
@@ -528,9 +581,8 @@ size_t p2p_stream_write(p2p_stream *stream, p2p_bytes bytes) {
         stream->wants_room = true;
     if (taken > 0)
         wake_muxer(stream);
-    else if (stream->tx.len == 0 && stream->usable && !stream->ended && bytes.len > 0)
-        make_due(stream,
-            DUE_WRITABLE); /* the host's pool is exhausted: nothing here would ever free room */
+    else if (stream->tx.len == 0 && room > 0 && bytes.len > 0)
+        starve(stream);
     return taken;
 }
 

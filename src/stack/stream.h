@@ -19,6 +19,14 @@
 /* A stream that the peer opened. LIMIT or NO_MEMORY: refuse it (reset). */
 P2P_NODISCARD p2p_err p2p_stream_inbound(p2p_conn *conn, p2p_stream **out);
 /*
+ * A stream without negotiation, of this side's or the peer's opening: usable at once, `opened`
+ * follows. For carriers whose streams are not libp2p's.
+ */
+P2P_NODISCARD p2p_err p2p_stream_raw(
+    p2p_conn *conn, const p2p_protocol *protocol, void *self, bool outbound, p2p_stream **out);
+/* Takes back a raw stream that could not be opened: no callback comes. */
+void p2p_stream_discard(p2p_stream *stream);
+/*
  * Bytes arrived in order. They are copied. LIMIT: the host's buffer is full, the muxer resets the
  * stream. The muxer guards its own flow control before calling.
  */
@@ -72,6 +80,9 @@ p2p_stream *p2p_stream_of_mux(void *mux);
 void p2p_stream_conn_ended(p2p_stream *stream, p2p_err err);
 /* Runs one stream's due callbacks. */
 void p2p_stream_dispatch(p2p_stream *stream);
+
+/* Lets streams write again that found the host's pool exhausted, if it has room now. */
+void p2p_stream_feed_starved(p2p_env *env);
 
 /* The stream whose `ready` link this is. */
 p2p_stream *p2p_stream_of_ready(p2p_list *ready);

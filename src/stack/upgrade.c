@@ -25,8 +25,9 @@ typedef struct select_layer {
     p2p_upgrade *upgrade;
     p2p_layer *below; /* NULL: the wire itself */
     p2p_multistream ms;
-    p2p_buf said; /* not yet drawn */
-    bool assumed; /* the layer above speaks without waiting */
+    p2p_buf said;   /* not yet drawn */
+    p2p_err failed; /* of what was to stand above */
+    bool assumed;   /* the layer above speaks without waiting */
     bool running;
     bool aside; /* out of the chain */
     bool deaf;  /* what still comes follows a proposal that was refused: it means nothing */
@@ -85,8 +86,10 @@ static bool accept_security(void *ctx, p2p_bytes id) {
     select_layer *select = ctx;
     p2p_upgrade *upgrade = select->upgrade;
     for (size_t i = 0; upgrade->security_ids[i] != NULL; i++)
-        if (p2p_bytes_equal(id, p2p_bytes_text(upgrade->security_ids[i])))
-            return start_security(upgrade, i) == P2P_OK;
+        if (p2p_bytes_equal(id, p2p_bytes_text(upgrade->security_ids[i]))) {
+            select->failed = start_security(upgrade, i);
+            return select->failed == P2P_OK;
+        }
     return refuse(select, id);
 }
 
@@ -94,8 +97,10 @@ static bool accept_muxer(void *ctx, p2p_bytes id) {
     select_layer *select = ctx;
     p2p_upgrade *upgrade = select->upgrade;
     for (size_t i = 0; upgrade->muxer_ids[i] != NULL; i++)
-        if (p2p_bytes_equal(id, p2p_bytes_text(upgrade->muxer_ids[i])))
-            return start_muxer(upgrade, upgrade->params.env->muxers[i], &select->layer) == P2P_OK;
+        if (p2p_bytes_equal(id, p2p_bytes_text(upgrade->muxer_ids[i]))) {
+            select->failed = start_muxer(upgrade, upgrade->params.env->muxers[i], &select->layer);
+            return select->failed == P2P_OK;
+        }
     return refuse(select, id);
 }
 
@@ -121,7 +126,7 @@ static p2p_err translate(const select_layer *select, p2p_err err) {
  */
 static bool follows_refusal(const select_layer *select, p2p_err err) {
     bool foreign = err == P2P_ERR_MALFORMED || err == P2P_ERR_TOO_BIG || err == P2P_ERR_VIOLATION;
-    return foreign && select->asked[0] != 0;
+    return foreign && select->asked[0] != 0 && select->ms.tries == 1;
 }
 
 static p2p_err select_feed(p2p_layer *layer, uint8_t *data, size_t len) {
@@ -133,6 +138,8 @@ static p2p_err select_feed(p2p_layer *layer, uint8_t *data, size_t len) {
     if (!select->ms.done) {
         p2p_err err = p2p_multistream_feed(&select->ms, p2p_bytes_of(data, len), &used,
             &select->said, for_security ? accept_security : accept_muxer, select);
+        if (select->failed != P2P_OK)
+            return select->failed; /* "na" would invite the peer to try again with half a state */
         if (err == P2P_OK && select->assumed && select->ms.current > 0)
             err = P2P_ERR_NO_PROTOCOL; /* what was sent on the assumption cannot be taken back */
         if (err == P2P_ERR_NO_PROTOCOL && for_security)
@@ -412,5 +419,9 @@ const char *p2p_upgrade_muxer(const p2p_upgrade *upgrade) {
 }
 
 bool p2p_upgrade_retry_patiently(const p2p_upgrade *upgrade) {
-    return upgrade->refused && upgrade->security_ids[1] != NULL;
+    const select_layer *select = &upgrade->for_security;
+    /* A peer may also break off over the handshake that it did not expect, and its refusal be lost
+     * in that. */
+    bool unanswered = select->assumed && select->ms.header_seen && !select->ms.done;
+    return (upgrade->refused || unanswered) && upgrade->security_ids[1] != NULL;
 }

@@ -21,15 +21,19 @@ static size_t tally(const p2p_map *map, uint64_t key) {
 
 /* Key 0 is not counted. */
 static bool tally_add(p2p_map *map, uint64_t key) {
-    return key == 0 || p2p_map_put(map, key, (void *)(uintptr_t)(tally(map, key) + 1)) == P2P_OK;
+    if (key == 0)
+        return true;
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): the map keeps a number */
+    return p2p_map_put(map, key, (void *)(uintptr_t)(tally(map, key) + 1)) == P2P_OK;
 }
 
 static void tally_remove(p2p_map *map, uint64_t key) {
-    size_t count = tally(map, key);
     if (key == 0)
         return;
+    size_t count = tally(map, key);
     if (count <= 1)
         p2p_map_remove(map, key);
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): the map keeps a number */
     else if (p2p_map_put(map, key, (void *)(uintptr_t)(count - 1)) != P2P_OK)
         return; /* cannot be: the entry exists */
 }
@@ -73,6 +77,8 @@ void p2p_swarm_inbound_ended(void *ctx, const p2p_sockaddr *remote, const p2p_mu
     p2p_swarm *swarm = ctx;
     swarm->pending_inbound--;
     tally_remove(&swarm->per_ip, ip_key(swarm, remote));
+    if (err == P2P_OK)
+        return;
     p2p_reason reason = p2p_reason_of(err, "%s", text);
     P2P_LOG(swarm->env->log, P2P_LOG_DEBUG, "swarm", 0, swarm->env->now,
         "inbound connection failed: %s", text);
@@ -113,6 +119,10 @@ p2p_err p2p_swarm_connected(
         err = err == P2P_OK ? P2P_ERR_NO_MEMORY : err;
         p2p_mem_free(swarm->env->mem, own, sizeof *own);
         tally_remove(&swarm->per_ip, key);
+        if (inbound) {
+            p2p_reason reason = p2p_reason_of(err, "%s", p2p_err_text(err));
+            p2p_swarm_event(swarm, P2P_EVENT_INBOUND_FAILED, NULL, 0, &conn->remote, &reason);
+        }
         p2p_conn_abort(conn, code_for(err));
         p2p_conn_bury(conn);
         return err;
@@ -190,5 +200,6 @@ void p2p_swarm_check_stopped(p2p_swarm *swarm) {
     if (!swarm->closing || swarm->stopped || swarm->conn_count > 0)
         return;
     swarm->stopped = true;
-    p2p_swarm_event(swarm, P2P_EVENT_STOPPED, NULL, 0, NULL, NULL);
+    swarm->stopped_event = (p2p_queued_event){.type = P2P_EVENT_STOPPED, .embedded = true};
+    p2p_swarm_queue(swarm, &swarm->stopped_event);
 }

@@ -40,6 +40,7 @@ typedef struct request {
     uint64_t number;
     p2p_timer timer;
     job *job;
+    p2p_queued_event *event; /* its answer: a lack of memory cannot lose it */
 } request;
 
 struct job {
@@ -48,6 +49,7 @@ struct job {
     p2p_swarm *swarm;
     p2p_peer_id peer; /* len 0: whoever answers */
     bool force_new, insecure_tls;
+    int webrtc_version;
     p2p_list requests;
     name names[NAMES_MAX];
     size_t name_count;
@@ -91,7 +93,15 @@ static void free_job(p2p_dead *dead) {
 static void free_request(p2p_swarm *swarm, request *each) {
     p2p_list_remove(&each->node);
     p2p_timers_forget(&swarm->env->timers, &each->timer);
+    p2p_mem_free(swarm->env->mem, each->event, sizeof *each->event);
     p2p_mem_free(swarm->env->mem, each, sizeof *each);
+}
+
+/* Queues the request's answer. */
+static void answer(p2p_swarm *swarm, request *each, p2p_conn *conn, const p2p_reason *reason) {
+    p2p_swarm_answer(swarm, each->event, conn, each->number, reason);
+    each->event = NULL;
+    free_request(swarm, each);
 }
 
 /* Answers all requests, with a connection or with a reason, and is over. */
@@ -101,12 +111,8 @@ static void finish(job *own, p2p_conn *conn, const p2p_reason *reason) {
         return;
     own->over = true;
     stop_attempts(own);
-    while (!p2p_list_empty(&own->requests)) {
-        request *each = P2P_CONTAINER(own->requests.next, request, node);
-        p2p_swarm_event(swarm, conn != NULL ? P2P_EVENT_DIALED : P2P_EVENT_DIAL_FAILED, conn,
-            each->number, NULL, reason);
-        free_request(swarm, each);
-    }
+    while (!p2p_list_empty(&own->requests))
+        answer(swarm, P2P_CONTAINER(own->requests.next, request, node), conn, reason);
     p2p_timer_set(&swarm->env->timers, &own->timer, P2P_NEVER);
     p2p_list_remove(&own->node);
     p2p_env_bury(swarm->env, &own->dead, free_job);
@@ -292,6 +298,7 @@ static void add_attempt(job *own, const p2p_multiaddr *addr, const char *host_na
     each->dial.addr = *addr;
     each->dial.expected = own->peer;
     each->dial.insecure_tls = own->insecure_tls;
+    each->dial.webrtc_version = own->webrtc_version;
     snprintf(each->dial.host_name, sizeof each->dial.host_name, "%s", host_name);
     own->attempts[own->attempt_count++] = each;
 }
@@ -323,6 +330,7 @@ static void rank(job *own) {
     for (size_t i = 0; i < count; i++)
         if (!keep[i])
             p2p_mem_free(own->swarm->env->mem, own->attempts[waiting[i]], sizeof *own->attempts[0]);
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
     memcpy(own->attempts, ordered, out * sizeof ordered[0]);
     own->attempt_count = out;
 }
@@ -412,8 +420,7 @@ static void request_timed_out(p2p_timer *timer, p2p_time now) {
     job *own = each->job;
     p2p_swarm *swarm = own->swarm;
     p2p_reason reason = p2p_reason_of(P2P_ERR_TIMEOUT, "the dial took longer than its time limit");
-    p2p_swarm_event(swarm, P2P_EVENT_DIAL_FAILED, NULL, each->number, NULL, &reason);
-    free_request(swarm, each);
+    answer(swarm, each, NULL, &reason);
     if (p2p_list_empty(&own->requests))
         finish(own, NULL, &reason);
 }
@@ -423,7 +430,10 @@ static p2p_err add_request(job *own, const p2p_dial_options *options, uint64_t n
     request *each = p2p_mem_alloc(env->mem, sizeof *each);
     if (each == NULL)
         return P2P_ERR_NO_MEMORY;
-    if (p2p_timers_expect(&env->timers, &each->timer, request_timed_out) != P2P_OK) {
+    each->event = p2p_mem_alloc(env->mem, sizeof *each->event);
+    if (each->event == NULL ||
+        p2p_timers_expect(&env->timers, &each->timer, request_timed_out) != P2P_OK) {
+        p2p_mem_free(env->mem, each->event, sizeof *each->event);
         p2p_mem_free(env->mem, each, sizeof *each);
         return P2P_ERR_NO_MEMORY;
     }
@@ -443,6 +453,7 @@ static job *new_job(p2p_swarm *swarm, const p2p_peer_id *peer, const p2p_dial_op
     own->peer = *peer;
     own->force_new = options != NULL && options->force_new;
     own->insecure_tls = options != NULL && options->insecure_tls;
+    own->webrtc_version = options == NULL ? 0 : options->webrtc_version;
     p2p_list_init(&own->requests);
     if (p2p_timers_expect(&swarm->env->timers, &own->timer, timer_fired) != P2P_OK) {
         p2p_mem_free(swarm->env->mem, own, sizeof *own);
@@ -502,7 +513,10 @@ p2p_err p2p_swarm_dial(p2p_swarm *swarm, const p2p_peer_id *given, const p2p_mul
     bool force_new = options != NULL && options->force_new;
     p2p_conn *conn = peer.len > 0 && !force_new ? p2p_swarm_find_conn(swarm, &peer) : NULL;
     if (conn != NULL) {
-        p2p_swarm_event(swarm, P2P_EVENT_DIALED, conn, *number, NULL, NULL);
+        p2p_queued_event *event = p2p_mem_alloc(swarm->env->mem, sizeof *event);
+        if (event == NULL)
+            return P2P_ERR_NO_MEMORY;
+        p2p_swarm_answer(swarm, event, conn, *number, NULL);
         return P2P_OK;
     }
     job *own = force_new ? NULL : find_job(swarm, &peer);

@@ -14,6 +14,7 @@ p2p_reason p2p_reason_of(p2p_err err, const char *format, ...) {
     p2p_reason reason = {.err = err};
     va_list args;
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is right above */
     vsnprintf(reason.text, sizeof reason.text, format, args);
     va_end(args);
     return reason;
@@ -30,7 +31,7 @@ static void *copy(const p2p_swarm *swarm, const void *from, size_t size) {
 
 void p2p_swarm_event(p2p_swarm *swarm, p2p_event_type type, p2p_conn *conn, uint64_t number,
     const p2p_multiaddr *addr, const p2p_reason *reason) {
-    if (swarm->event_count >= swarm->env->limits->events)
+    if (swarm->stopped || swarm->event_count >= swarm->env->limits->events)
         return;
     p2p_queued_event *event = p2p_mem_alloc(swarm->env->mem, sizeof *event);
     if (event == NULL)
@@ -42,6 +43,16 @@ void p2p_swarm_event(p2p_swarm *swarm, p2p_event_type type, p2p_conn *conn, uint
     event->addr = copy(swarm, addr, sizeof *addr);
     event->reason = copy(swarm, reason, sizeof *reason);
     p2p_swarm_queue(swarm, event);
+}
+
+void p2p_swarm_answer(p2p_swarm *swarm, p2p_queued_event *take_event, p2p_conn *conn,
+    uint64_t request, const p2p_reason *reason) {
+    take_event->type = conn != NULL ? P2P_EVENT_DIALED : P2P_EVENT_DIAL_FAILED;
+    take_event->conn = conn;
+    take_event->number = request;
+    take_event->err = reason == NULL ? P2P_OK : reason->err;
+    take_event->reason = copy(swarm, reason, sizeof *reason);
+    p2p_swarm_queue(swarm, take_event);
 }
 
 static void release(p2p_swarm *swarm, p2p_queued_event *event) {
@@ -58,7 +69,9 @@ static void release(p2p_swarm *swarm, p2p_queued_event *event) {
 void p2p_swarm_event_info(p2p_swarm *swarm, p2p_conn *conn, const p2p_peer_info *info,
     void *take_block, size_t block_size) {
     p2p_queued_event *event = NULL;
-    if (swarm->event_count < swarm->env->limits->events)
+    /* DISCONNECTED is a connection's last event, and it is queued already when that has ended. */
+    if (conn->state != P2P_CONN_ENDED && !swarm->stopped &&
+        swarm->event_count < swarm->env->limits->events)
         event = p2p_mem_alloc(swarm->env->mem, sizeof *event);
     if (event == NULL) {
         p2p_mem_free(swarm->env->mem, take_block, block_size);

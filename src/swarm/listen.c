@@ -135,7 +135,11 @@ void p2p_swarm_listen_ended(void *ctx, p2p_listener *listener, p2p_err err) {
     p2p_reason reason = p2p_reason_of(err, "cannot listen on %.120s: %s", text, p2p_err_text(err));
     p2p_swarm_event(
         swarm, P2P_EVENT_LISTEN_FAILED, NULL, listener->number, &listener->addr, &reason);
-    forget(swarm, P2P_CONTAINER(listener, p2p_swarm_listener, listener));
+    p2p_swarm_listener *own = P2P_CONTAINER(listener, p2p_swarm_listener, listener);
+    bool had_addrs = own->bound_count > 0;
+    forget(swarm, own);
+    if (had_addrs)
+        p2p_swarm_event(swarm, P2P_EVENT_ADDRESSES, NULL, 0, NULL, NULL);
 }
 
 void p2p_swarm_set_interfaces(p2p_swarm *swarm, const p2p_sockaddr *addrs, size_t count) {

@@ -85,7 +85,8 @@ struct p2p_swarm {
     void *shown;    /* the block of the event taken last */
     size_t shown_size;
     bool closing;
-    bool stopped; /* STOPPED was queued */
+    bool stopped; /* STOPPED was queued, the last event */
+    p2p_queued_event stopped_event;
 };
 
 P2P_NODISCARD p2p_err p2p_swarm_init(
@@ -140,6 +141,9 @@ const char *p2p_swarm_protocol_id(const p2p_swarm *swarm, size_t index);
 void p2p_swarm_event(p2p_swarm *swarm, p2p_event_type type, p2p_conn *conn, uint64_t number,
     const p2p_multiaddr *addr, const p2p_reason *reason);
 void p2p_swarm_queue(p2p_swarm *swarm, p2p_queued_event *event);
+/* DIALED with a connection, DIAL_FAILED without; `take_event` was allocated with the request. */
+void p2p_swarm_answer(p2p_swarm *swarm, p2p_queued_event *take_event, p2p_conn *conn,
+    uint64_t request, const p2p_reason *reason);
 /* IDENTIFIED: takes the block in which info lives, also when it drops the event. */
 void p2p_swarm_event_info(p2p_swarm *swarm, p2p_conn *conn, const p2p_peer_info *info,
     void *take_block, size_t block_size);

@@ -20,6 +20,7 @@ struct p2p_dial {
     p2p_multiaddr addr;   /* without the peer's /p2p at the end */
     p2p_peer_id expected; /* len 0: any */
     bool insecure_tls;
+    int webrtc_version;   /* 1 or 2; 0: not said */
     bool patient;         /* see upgrade.h */
     char host_name[256];  /* the name the address was resolved from, for Host and SNI; "" if none */
     void *transport_data; /* the transport's own, between dial and its end */
@@ -42,7 +43,8 @@ typedef struct p2p_transport_up {
     /*
      * May this inbound connection come in? Asked before anything is allocated for it; false: drop
      * it silently or refuse it as the transport does. When true, exactly one of inbound_ended and
-     * connected(NULL, …) follows.
+     * connected(NULL, …) follows. inbound_ended with P2P_OK: it was something else than a libp2p
+     * connection and has been served.
      */
     bool (*admit)(void *swarm, const p2p_sockaddr *remote, const p2p_multiaddr *remote_addr);
     void (*inbound_ended)(void *swarm, const p2p_sockaddr *remote, const p2p_multiaddr *remote_addr,

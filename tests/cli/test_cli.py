@@ -319,6 +319,41 @@ def test_ping_over_each_security():
             assert seen[0]["security"] == said
 
 
+def test_ping_over_mplex():
+    with listener("--muxer", "mplex,yamux") as l:
+        seen = objects(p2p("ping", l.addr, "--count", "1", "--muxer", "mplex", "--json")[0])
+        assert seen[0]["muxer"] == "/mplex/6.7.0"
+
+
+def test_quic():
+    with listener(listen="/ip4/127.0.0.1/udp/0/quic-v1") as l:
+        seen = objects(p2p("ping", l.addr, "--count", "2", "--interval", "0", "--json")[0])
+        assert seen[0]["transport"].startswith("quic") and seen[-1]["received"] == 2
+        out, _ = p2p("perf", l.addr, "--upload", "5M", "--download", "5M", "--json")
+        assert objects(out)[-1]["downloaded"] == 5000000
+        refuses("ping", l.addr, "--record", "r", status=2, says=["TCP", "--record"])
+        assert not os.path.exists("r")
+        l.stop()
+
+
+def test_the_default_addresses():
+    """All four, or a clear sentence where port 4001 is taken."""
+    it = subprocess.Popen([P2P, "listen"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    first = it.stdout.readline()
+    if not first:
+        assert "4001" in it.stderr.read() and it.wait(PATIENCE) == 1
+        it.stdout.close()
+        it.stderr.close()
+        return
+    lines = [first]
+    while lines[-1] != "ready\n":
+        lines.append(it.stdout.readline())
+    it.send_signal(signal.SIGINT)
+    it.communicate(timeout=PATIENCE)
+    assert it.returncode == 0
+    assert any("/tcp/4001/p2p/" in line for line in lines) and any("/udp/4001/quic-v1/" in line for line in lines)
+
+
 def test_identify():
     with listener() as l:
         out, _ = p2p("identify", l.addr)

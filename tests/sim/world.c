@@ -10,7 +10,7 @@ enum { IN_FLIGHT_MAX = 4 * 1024 * 1024, DRAW_CAP = 256 * 1024, DATAGRAM_CAP = 65
 #define RETRANSMIT (200 * P2P_MILLISECOND)
 
 struct sim_socket {
-    sim_socket *next;
+    sim_socket *next; /* in owner->bound */
     node *owner;
     p2p_socket id;
 
@@ -18,10 +18,12 @@ struct sim_socket {
 
     p2p_sockaddr local, remote;
     sim_socket *peer; /* STREAM, once it has arrived there */
+    node *far;        /* STREAM: the node at the other end, also after `peer` closed */
     bool open;        /* OPENED was or need not be given */
-    bool shut, blocked, reading;
+    bool shut, shut_sent, blocked, reading;
     size_t in_flight;
     p2p_time busy_until, last_arrival;
+    p2p_time held_until; /* what arrives earlier waits: the link was down */
 };
 
 typedef enum arrival_kind {
@@ -31,6 +33,7 @@ typedef enum arrival_kind {
     ARRIVE_BYTES,
     ARRIVE_EOF,
     ARRIVE_CLOSED,
+    ARRIVE_LOST, /* CLOSED for a socket that the world has forgotten already */
     ARRIVE_DATAGRAM
 } arrival_kind;
 
@@ -49,8 +52,7 @@ struct happening {
     uint8_t data[];
 };
 
-/* --- chance, trace, time
- * ------------------------------------------------------------------------------------------ */
+/* --- chance, trace, time */
 
 double world_chance(world *w) {
     return (double)(seeded_random_next(&w->random) >> 11) / 9007199254740992.0;
@@ -76,6 +78,7 @@ static happening *schedule(
     p2p_copy(h->data, data.ptr, data.len);
     if (w->heap_len == w->heap_cap) {
         w->heap_cap = w->heap_cap == 0 ? 64 : w->heap_cap * 2;
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
         w->heap = realloc(w->heap, w->heap_cap * sizeof w->heap[0]);
     }
     size_t slot = w->heap_len++;
@@ -100,75 +103,112 @@ static happening *pop(world *w) {
     return first;
 }
 
-/* --- nodes and links
- * -------------------------------------------------------------------------------------------------
- */
+/* --- nodes and links */
+
+static const p2p_mem LIBC = {NULL, NULL};
 
 void world_init(world *w, uint64_t seed) {
     *w = (world){.seed = seed, .now = P2P_SECOND, .default_link = {.latency = P2P_MILLISECOND}};
     seeded_random_init(&w->random, seed);
-    w->links = calloc((size_t)WORLD_NODES_MAX * WORLD_NODES_MAX, sizeof(link));
-    for (size_t i = 0; i < (size_t)WORLD_NODES_MAX * WORLD_NODES_MAX; i++)
-        w->links[i].latency = P2P_NEVER; /* as the default */
+    p2p_map_init(&w->links, &LIBC, 0);
+    snprintf(check_note, sizeof check_note, "world of seed %llu", (unsigned long long)seed);
 }
 
-static size_t index_of(const world *w, const node *n) {
-    size_t i = 0;
-    while (w->nodes[i] != n)
-        i++;
-    return i;
+static uint64_t link_key(const node *a, const node *b) {
+    return (uint64_t)a->index << 32 | b->index;
 }
 
 link *world_path(world *w, const node *a, const node *b) {
-    link *l = &w->links[index_of(w, a) * WORLD_NODES_MAX + index_of(w, b)];
-    return l->latency == P2P_NEVER ? &w->default_link : l;
+    link *l = p2p_map_get(&w->links, link_key(a, b));
+    return l == NULL ? &w->default_link : l;
+}
+
+static void set_link(world *w, const node *a, const node *b, const link *given) {
+    link *l = p2p_map_get(&w->links, link_key(a, b));
+    if (l == NULL) {
+        l = calloc(1, sizeof *l);
+        check_ok(p2p_map_put(&w->links, link_key(a, b), l));
+    }
+    *l = *given;
 }
 
 void world_link(world *w, node *a, node *b, const link *l) {
-    w->links[index_of(w, a) * WORLD_NODES_MAX + index_of(w, b)] = *l;
-    w->links[index_of(w, b) * WORLD_NODES_MAX + index_of(w, a)] = *l;
+    set_link(w, a, b, l);
+    set_link(w, b, a, l);
 }
 
-node *world_add(world *w, const p2p_config *given) {
+static node *new_node(world *w) {
+    check(w->node_count < WORLD_NODES_MAX);
     node *n = calloc(1, sizeof *n);
-    n->world = w;
     size_t index = w->node_count++;
     w->nodes[index] = n;
+    w->deadlines[index] = P2P_NEVER;
+    n->world = w;
+    n->index = index;
+    n->alive = true;
     n->ip = (p2p_sockaddr){.family = 4, .ip = {10, 0, (uint8_t)(index >> 8), (uint8_t)(index + 1)}};
     n->next_port = 40000;
     seeded_random_init(&n->random, w->seed * 1000003 + index);
     faulty_mem_init(&n->mem);
-    check_ok(p2p_identity_generate(&n->identity, P2P_ED25519, &n->mem.mem, &n->random.random));
+    p2p_map_init(&n->sockets, &LIBC, 0);
+    return n;
+}
+
+p2p_err world_try_add(world *w, const p2p_config *given, node **out) {
+    node *n = *out = new_node(w);
+    const p2p_mem *mem = w->mem != NULL ? w->mem : &n->mem.mem;
+    p2p_err err = p2p_identity_generate(&n->identity, P2P_ED25519, mem, &n->random.random);
     p2p_config config = given != NULL ? *given : P2P_CONFIG_DEFAULTS;
     config.identity = n->identity;
-    config.mem = n->mem.mem;
+    config.mem = *mem;
     config.random = n->random.random;
     if (config.wall_ms == 0)
         config.wall_ms = UINT64_C(1790000000000);
-    check_ok(p2p_host_new(&n->host, &config, w->now));
+    if (err == P2P_OK)
+        err = p2p_host_new(&n->host, &config, w->now);
+    if (err != P2P_OK)
+        return err;
     p2p_input input = {
         .type = P2P_INPUT_INTERFACES, .now = w->now, .addrs = &n->ip, .addr_count = 1};
     p2p_host_input(n->host, &input);
+    return P2P_OK;
+}
+
+node *world_add(world *w, const p2p_config *given) {
+    node *n;
+    check_ok(world_try_add(w, given, &n));
+    return n;
+}
+
+node *world_add_raw(world *w, node_input_fn on_input) {
+    node *n = new_node(w);
+    n->on_input = on_input;
     return n;
 }
 
 static void close_socket(world *w, sim_socket *s, p2p_err err);
 
+static sim_socket *any_socket(const node *n) {
+    size_t at = 0;
+    const p2p_map_entry *entry = p2p_map_next(&n->sockets, &at);
+    return entry == NULL ? NULL : entry->value;
+}
+
 void world_kill(node *n) {
     world *w = n->world;
-    if (n->host == NULL)
+    if (!n->alive)
         return;
+    n->alive = false;
     p2p_host_free(n->host);
     n->host = NULL;
+    w->deadlines[n->index] = P2P_NEVER;
     p2p_identity_free(n->identity);
-    for (sim_socket *s = w->sockets, *next; s != NULL; s = next) {
-        next = s->next;
-        if (s->owner == n)
-            close_socket(w, s, P2P_ERR_RESET);
-    }
+    for (sim_socket *s; (s = any_socket(n)) != NULL;)
+        close_socket(w, s, P2P_ERR_RESET);
+    p2p_map_deinit(&n->sockets);
     if (n->mem.live_blocks != 0)
-        fail_msg("node %zu leaked %zu blocks, %zu bytes (seed %llu)", index_of(w, n),
-            n->mem.live_blocks, n->mem.live_bytes, (unsigned long long)w->seed);
+        fail_msg("node %zu leaked %zu blocks, %zu bytes (seed %llu)", n->index, n->mem.live_blocks,
+            n->mem.live_bytes, (unsigned long long)w->seed);
 }
 
 void world_deinit(world *w) {
@@ -178,24 +218,18 @@ void world_deinit(world *w) {
         free(pop(w));
     for (size_t i = 0; i < w->node_count; i++)
         free(w->nodes[i]);
-    while (w->sockets != NULL) {
-        sim_socket *s = w->sockets;
-        w->sockets = s->next;
-        free(s);
-    }
+    size_t at = 0;
+    for (p2p_map_entry *entry; (entry = p2p_map_next(&w->links, &at)) != NULL;)
+        free(entry->value);
+    p2p_map_deinit(&w->links);
     free(w->heap);
-    free(w->links);
+    check_note[0] = 0;
 }
 
-/* --- sockets
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- sockets */
 
-static sim_socket *find_socket(world *w, const node *owner, p2p_socket id) {
-    for (sim_socket *s = w->sockets; s != NULL; s = s->next)
-        if (s->owner == owner && s->id == id)
-            return s;
-    return NULL;
+static sim_socket *find_socket(const node *owner, p2p_socket id) {
+    return p2p_map_get(&owner->sockets, id);
 }
 
 static sim_socket *new_socket(node *owner, p2p_socket id, int kind, const p2p_sockaddr *local) {
@@ -205,23 +239,39 @@ static sim_socket *new_socket(node *owner, p2p_socket id, int kind, const p2p_so
     s->kind = kind;
     s->local = *local;
     s->reading = true;
-    s->next = owner->world->sockets;
-    owner->world->sockets = s;
+    check_ok(p2p_map_put(&owner->sockets, id, s));
+    if (kind != STREAM) {
+        s->next = owner->bound;
+        owner->bound = s;
+    }
     return s;
 }
 
+static void forget_socket(sim_socket *s) {
+    sim_socket **at = &s->owner->bound;
+    while (*at != NULL && *at != s)
+        at = &(*at)->next;
+    if (*at != NULL)
+        *at = s->next;
+    p2p_map_remove(&s->owner->sockets, s->id);
+    free(s);
+}
+
 static bool matches(const sim_socket *s, const p2p_sockaddr *to) {
-    if (s->local.port != to->port)
-        return false;
     if (s->local.family == P2P_FAMILY_MEMORY || to->family == P2P_FAMILY_MEMORY)
         return s->local.family == to->family && memcmp(s->local.ip, to->ip, 8) == 0;
-    return memcmp(s->owner->ip.ip, to->ip, 4) == 0;
+    return s->local.port == to->port && memcmp(s->owner->ip.ip, to->ip, 4) == 0;
 }
 
 static sim_socket *find_bound(world *w, int kind, const p2p_sockaddr *to) {
-    for (sim_socket *s = w->sockets; s != NULL; s = s->next)
-        if (s->kind == (unsigned)kind && s->owner->host != NULL && matches(s, to))
-            return s;
+    for (size_t i = 0; i < w->node_count; i++) {
+        const node *n = w->nodes[i];
+        if (!n->alive || (to->family == 4 && memcmp(n->ip.ip, to->ip, 4) != 0))
+            continue;
+        for (sim_socket *s = n->bound; s != NULL; s = s->next)
+            if (s->kind == (unsigned)kind && matches(s, to))
+                return s;
+    }
     return NULL;
 }
 
@@ -254,45 +304,73 @@ static void close_socket(world *w, sim_socket *s, p2p_err err) {
         h->err = P2P_ERR_RESET;
         peer->peer = NULL;
     }
-    for (sim_socket **at = &w->sockets; *at != NULL; at = &(*at)->next) {
-        if (*at != s)
-            continue;
-        *at = s->next;
-        free(s);
-        return;
-    }
+    forget_socket(s);
 }
 
-/* --- the driver of one node
- * -------------------------------------------------------------------------------------------- */
+/* --- the driver of one node */
 
 static void give(node *n, p2p_input *input) {
-    if (n->host == NULL)
+    if (!n->alive)
         return;
     input->now = n->world->now;
     trace(n->world, (uint64_t)input->type * 31 + input->socket + input->len * 7 + n->world->now);
+    if (n->host == NULL) {
+        if (n->on_input != NULL)
+            n->on_input(n, input);
+        return;
+    }
     p2p_host_input(n->host, input);
     world_pump(n);
 }
 
-static void draw_stream(node *n, sim_socket *s) {
+/* Both ends lose it, without a word to this one's node either: what a router does that forgets. */
+static void cut(node *n, sim_socket *s) {
     world *w = n->world;
-    static uint8_t block[DRAW_CAP];
-    while (s->open && s->peer != NULL && !s->blocked) {
-        size_t len = p2p_host_draw(n->host, s->id, block, sizeof block);
-        s = find_socket(w, n, s->id);
-        if (len == 0 || s == NULL || s->peer == NULL)
-            break;
-        s->in_flight += len;
+    p2p_socket id = s->id;
+    close_socket(w, s, P2P_ERR_RESET);
+    schedule(w, ARRIVE_LOST, w->now, n, id, (p2p_bytes){0})->err = P2P_ERR_RESET;
+}
+
+/* Puts bytes of a stream under way; false when that cut it. */
+static bool send_bytes(node *n, sim_socket *s, p2p_bytes bytes) {
+    world *w = n->world;
+    bool last = n->cut_after > 0 && n->sent + bytes.len >= n->cut_after;
+    if (last)
+        bytes.len = n->cut_after > n->sent ? (size_t)(n->cut_after - n->sent) : 0;
+    n->sent += bytes.len;
+    if (bytes.len > 0) {
+        s->in_flight += bytes.len;
         s->blocked = s->in_flight > IN_FLIGHT_MAX;
-        happening *h = schedule(w, ARRIVE_BYTES, arrival(w, s, s->peer->owner, len), s->peer->owner,
-            s->peer->id, p2p_bytes_of(block, len));
+        happening *h =
+            schedule(w, ARRIVE_BYTES, arrival(w, s, s->far, bytes.len), s->far, s->peer->id, bytes);
         h->from = n;
         h->from_socket = s->id;
     }
-    if (s != NULL && s->shut && !s->blocked && s->peer != NULL)
-        schedule(w, ARRIVE_EOF, arrival(w, s, s->peer->owner, 1), s->peer->owner, s->peer->id,
-            (p2p_bytes){0});
+    if (last)
+        cut(n, s);
+    return !last;
+}
+
+static void send_eof(world *w, sim_socket *s) {
+    if (!s->shut || s->shut_sent || s->blocked || s->peer == NULL)
+        return;
+    s->shut_sent = true;
+    schedule(w, ARRIVE_EOF, arrival(w, s, s->far, 1), s->far, s->peer->id, (p2p_bytes){0});
+}
+
+static void draw_stream(node *n, sim_socket *s) {
+    static uint8_t block[DRAW_CAP];
+    p2p_socket id = s->id;
+    while (s != NULL && s->open && s->peer != NULL && !s->blocked) {
+        size_t len = p2p_host_draw(n->host, id, block, sizeof block);
+        s = find_socket(n, id);
+        if (len == 0 || s == NULL || s->peer == NULL)
+            break;
+        if (!send_bytes(n, s, p2p_bytes_of(block, len)))
+            return;
+    }
+    if (s != NULL)
+        send_eof(n->world, s);
 }
 
 static void send_datagram(node *n, sim_socket *s, const p2p_datagrams *d, p2p_bytes bytes) {
@@ -346,6 +424,7 @@ static void connect_to(node *n, const p2p_effect *e) {
     }
     if (world_path(w, n, target->owner)->down)
         return; /* silence */
+    s->far = target->owner;
     happening *h = schedule(w, ARRIVE_CONNECT, arrival(w, s, target->owner, 40), target->owner,
         target->id, (p2p_bytes){0});
     h->from = n;
@@ -371,12 +450,13 @@ static void listen_or_bind(node *n, const p2p_effect *e, int kind) {
         new_socket(n, e->socket, kind, &at)->open = true;
     }
     input.now = w->now;
-    p2p_host_input(n->host, &input);
+    if (n->host != NULL)
+        p2p_host_input(n->host, &input);
 }
 
 static void carry_out(node *n, const p2p_effect *e) {
     world *w = n->world;
-    sim_socket *s = find_socket(w, n, e->socket);
+    sim_socket *s = find_socket(n, e->socket);
     trace(w, (uint64_t)e->type * 131 + e->socket);
     switch (e->type) {
     case P2P_EFFECT_CONNECT:
@@ -393,8 +473,11 @@ static void carry_out(node *n, const p2p_effect *e) {
             close_socket(w, s, e->abort ? P2P_ERR_RESET : P2P_OK);
         break;
     case P2P_EFFECT_SHUT:
-        if (s != NULL)
+        if (s != NULL) {
             s->shut = true;
+            if (s->open)
+                draw_stream(n, s);
+        }
         break;
     case P2P_EFFECT_SEND:
         if (s != NULL && s->kind == DATAGRAM)
@@ -437,10 +520,14 @@ static void note(node *n, const p2p_event *e) {
         n->on_event(n, e);
 }
 
+/* More turns than this without anything from outside: the host runs in circles. */
+enum { TURNS_MAX = 1000000 };
+
 void world_pump(node *n) {
-    if (n->pumping)
+    if (n->pumping || n->host == NULL)
         return;
     n->pumping = true;
+    size_t turns = 0;
     for (bool busy = true; busy && n->host != NULL;) {
         p2p_effect effect;
         p2p_event event;
@@ -453,21 +540,22 @@ void world_pump(node *n) {
             note(n, &event);
             busy = true;
         }
-        if (!busy && p2p_host_next_effect(n->host, &effect)) {
+        if (!busy && n->host != NULL && p2p_host_next_effect(n->host, &effect)) {
             carry_out(n, &effect); /* callbacks without an event may have asked for it */
             busy = true;
         }
+        if (++turns > TURNS_MAX)
+            fail_msg("node %zu runs in circles", n->index);
     }
     n->pumping = false;
+    n->world->deadlines[n->index] = n->host == NULL ? P2P_NEVER : p2p_host_deadline(n->host);
 }
 
-/* --- happenings
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- happenings */
 
 static void arrive_connect(world *w, const happening *h) {
-    sim_socket *dialler = find_socket(w, h->from, h->from_socket);
-    sim_socket *listener = find_socket(w, h->at, h->socket);
+    sim_socket *dialler = find_socket(h->from, h->from_socket);
+    sim_socket *listener = find_socket(h->at, h->socket);
     if (dialler == NULL)
         return;
     p2p_time back = world_path(w, h->at, h->from)->latency;
@@ -480,6 +568,7 @@ static void arrive_connect(world *w, const happening *h) {
         new_socket(h->at, P2P_SOCKET_ACCEPTED | ++h->at->next_accepted, STREAM, &h->local);
     accepted->remote = h->remote;
     accepted->peer = dialler;
+    accepted->far = h->from;
     dialler->peer = accepted;
     happening *opened =
         schedule(w, ARRIVE_OPENED, w->now + back, h->from, h->from_socket, (p2p_bytes){0});
@@ -494,23 +583,29 @@ static void arrive_connect(world *w, const happening *h) {
     accept->remote = h->remote;
 }
 
-/* A stream's bytes cannot arrive while the link is down: they try again later, and so does all
- * behind them. */
-static bool stalled(world *w, happening *h) {
-    const sim_socket *s = find_socket(w, h->at, h->socket);
-    if (s == NULL || s->kind != STREAM || s->peer == NULL ||
-        !world_path(w, s->peer->owner, h->at)->down)
+/* A stream's bytes cannot arrive while the link is down: they try again later, and all behind them
+ * keep their order. */
+static bool stalled(world *w, const happening *h) {
+    sim_socket *s = find_socket(h->at, h->socket);
+    if (s == NULL || s->kind != STREAM || s->far == NULL || h->kind == ARRIVE_LOST)
         return false;
+    if (s->held_until <= w->now) {
+        if (!world_path(w, s->far, h->at)->down)
+            return false;
+        s->held_until = w->now + P2P_SECOND;
+    }
     happening *again =
-        schedule(w, h->kind, w->now + P2P_SECOND, h->at, h->socket, p2p_bytes_of(h->data, h->len));
+        schedule(w, h->kind, s->held_until, h->at, h->socket, p2p_bytes_of(h->data, h->len));
     again->from = h->from;
     again->from_socket = h->from_socket;
     again->err = h->err;
+    again->local = h->local;
+    again->remote = h->remote;
     return true;
 }
 
 static void arrive_bytes(world *w, happening *h) {
-    sim_socket *sender = h->from == NULL ? NULL : find_socket(w, h->from, h->from_socket);
+    sim_socket *sender = h->from == NULL ? NULL : find_socket(h->from, h->from_socket);
     if (sender != NULL) {
         sender->in_flight -= h->len;
         if (sender->blocked && sender->in_flight < IN_FLIGHT_MAX / 2) {
@@ -518,7 +613,7 @@ static void arrive_bytes(world *w, happening *h) {
             give(h->from, &(p2p_input){.type = P2P_INPUT_WRITABLE, .socket = sender->id});
         }
     }
-    if (find_socket(w, h->at, h->socket) == NULL)
+    if (find_socket(h->at, h->socket) == NULL)
         return;
     w->bytes_delivered += h->len;
     give(h->at,
@@ -527,15 +622,18 @@ static void arrive_bytes(world *w, happening *h) {
 
 static void happen(world *w, happening *h) {
     node *n = h->at;
-    if (n->host == NULL || stalled(w, h))
+    if (!n->alive || stalled(w, h))
         return;
-    sim_socket *s = find_socket(w, n, h->socket);
+    sim_socket *s = find_socket(n, h->socket);
     switch (h->kind) {
     case ARRIVE_CONNECT:
         arrive_connect(w, h);
         return;
     case ARRIVE_BYTES:
         arrive_bytes(w, h);
+        return;
+    case ARRIVE_LOST:
+        give(n, &(p2p_input){.type = P2P_INPUT_CLOSED, .socket = h->socket, .err = h->err});
         return;
     default:
         break;
@@ -583,25 +681,23 @@ static void happen(world *w, happening *h) {
 
 /* The node whose deadline comes first. */
 static node *next_due(world *w, p2p_time *when) {
-    node *due = NULL;
+    size_t due = 0;
     *when = P2P_NEVER;
     for (size_t i = 0; i < w->node_count; i++) {
-        if (w->nodes[i]->host == NULL)
+        if (w->deadlines[i] >= *when)
             continue;
-        p2p_time deadline = p2p_host_deadline(w->nodes[i]->host);
-        if (deadline < *when) {
-            *when = deadline;
-            due = w->nodes[i];
-        }
+        *when = w->deadlines[i];
+        due = i;
     }
-    return due;
+    return w->nodes[due];
 }
 
 bool world_run_until(world *w, p2p_time duration, bool (*done)(void *ctx), void *ctx) {
     p2p_time end = w->now + duration;
+    p2p_time stood_at = 0;
+    size_t steps = 0;
     for (size_t i = 0; i < w->node_count; i++)
-        if (w->nodes[i]->host != NULL)
-            world_pump(w->nodes[i]);
+        world_pump(w->nodes[i]);
     while (done == NULL || !done(ctx)) {
         p2p_time tick;
         node *due = next_due(w, &tick);
@@ -612,10 +708,15 @@ bool world_run_until(world *w, p2p_time duration, bool (*done)(void *ctx), void 
             /* Hosts know the time of their latest input only: direct calls between runs need it to
              * be this one. */
             for (size_t i = 0; i < w->node_count; i++)
-                give(w->nodes[i], &(p2p_input){.type = P2P_INPUT_TICK});
+                if (w->nodes[i]->host != NULL)
+                    give(w->nodes[i], &(p2p_input){.type = P2P_INPUT_TICK});
             return done != NULL && done(ctx);
         }
         w->now = next > w->now ? next : w->now;
+        steps = w->now == stood_at ? steps + 1 : 0;
+        stood_at = w->now;
+        if (steps > TURNS_MAX)
+            fail_msg("time stands still");
         if (arrive <= tick) {
             happening *h = pop(w);
             happen(w, h);
@@ -631,9 +732,7 @@ void world_run(world *w, p2p_time duration) {
     world_run_until(w, duration, NULL, NULL);
 }
 
-/* --- shorthands
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- shorthands */
 
 void world_listen(node *n, const char *tail) {
     char text[128];
@@ -657,7 +756,36 @@ uint64_t world_dial(node *from, node *to) {
 }
 
 void world_rebind(node *n, uint16_t port_shift) {
-    for (sim_socket *s = n->world->sockets; s != NULL; s = s->next)
-        if (s->owner == n && s->kind == DATAGRAM)
+    for (sim_socket *s = n->bound; s != NULL; s = s->next)
+        if (s->kind == DATAGRAM)
             s->local.port = (uint16_t)(s->local.port + port_shift);
+}
+
+/* --- raw nodes */
+
+p2p_socket world_raw_connect(node *n, const node *to, uint16_t port) {
+    p2p_effect e = {.type = P2P_EFFECT_CONNECT, .socket = ++n->next_socket, .remote = to->ip};
+    e.remote.port = port;
+    connect_to(n, &e);
+    return e.socket;
+}
+
+void world_raw_listen(node *n, uint16_t port) {
+    p2p_effect e = {.type = P2P_EFFECT_LISTEN, .socket = ++n->next_socket, .local = n->ip};
+    e.local.port = port;
+    listen_or_bind(n, &e, LISTENER);
+}
+
+size_t world_raw_send(node *n, p2p_socket socket, p2p_bytes bytes) {
+    sim_socket *s = find_socket(n, socket);
+    if (s == NULL || s->peer == NULL || s->blocked)
+        return 0;
+    send_bytes(n, s, bytes);
+    return bytes.len;
+}
+
+void world_raw_close(node *n, p2p_socket socket, bool abort) {
+    sim_socket *s = find_socket(n, socket);
+    if (s != NULL)
+        close_socket(n->world, s, abort ? P2P_ERR_RESET : P2P_OK);
 }

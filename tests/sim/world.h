@@ -15,12 +15,15 @@
  *
  * Streams are reliable and in order: loss shows as delay, as with TCP. Datagrams are lost, doubled,
  * reordered and cut off above the MTU as the link says.
+ *
+ * A node without a host (world_add_raw) sends any bytes on its sockets: the hostile ones.
  */
 #ifndef P2P_SIM_WORLD_H
 #define P2P_SIM_WORLD_H
 
 #include <p2p/driver.h>
 
+#include "base/map.h"
 #include "support/check.h"
 
 enum { WORLD_NODES_MAX = 256 };
@@ -40,16 +43,26 @@ typedef struct link {
 } link;
 
 typedef void (*node_event_fn)(node *self, const p2p_event *event);
+/* What a driver would give a host: OPENED, ACCEPTED, BYTES, EOF, CLOSED. */
+typedef void (*node_input_fn)(node *self, const p2p_input *input);
 
 struct node {
     world *world;
-    p2p_host *host;
+    size_t index;
+    p2p_host *host; /* NULL: raw, or gone */
+    bool alive;
     p2p_identity *identity;
     seeded_random random;
     faulty_mem mem;
     p2p_sockaddr ip; /* without port */
     node_event_fn on_event;
+    node_input_fn on_input; /* raw nodes */
     void *user;
+    uint64_t next_socket; /* raw nodes */
+    p2p_map sockets;      /* p2p_socket → sim_socket */
+    struct sim_socket *bound;
+    uint64_t sent;      /* bytes on stream sockets */
+    uint64_t cut_after; /* every connection breaks when this node has sent so many; 0: never */
     uint64_t next_accepted;
     uint16_t next_port;
     size_t connected, disconnected; /* events seen */
@@ -72,11 +85,12 @@ struct world {
     happening **heap;
     size_t heap_len, heap_cap;
     node *nodes[WORLD_NODES_MAX];
+    p2p_time deadlines[WORLD_NODES_MAX]; /* of each node's host, as of its latest turn */
     size_t node_count;
-    link *links; /* node_count × node_count, made on demand */
-    sim_socket *sockets;
+    p2p_map links; /* from << 32 | to → link */
     link default_link;
-    uint64_t trace; /* hash of everything that happened */
+    const p2p_mem *mem; /* for all hosts; NULL: each has its own, checked for leaks */
+    uint64_t trace;     /* hash of everything that happened */
     uint64_t datagrams, datagrams_lost;
     uint64_t bytes_delivered;
 };
@@ -87,6 +101,15 @@ void world_deinit(world *w);
 /* A host with an identity and an address (10.0.x.y, fd00::x:y) of its own. config NULL: the
  * defaults; its identity, memory and random are set here. */
 node *world_add(world *w, const p2p_config *config);
+/* The same, but out of memory is an error and not a failed test. */
+p2p_err world_try_add(world *w, const p2p_config *config, node **out);
+node *world_add_raw(world *w, node_input_fn on_input);
+/* For raw nodes: OPENED or CLOSED follows; bytes that do not fit what is under way are dropped and
+ * not counted in the answer. */
+p2p_socket world_raw_connect(node *n, const node *to, uint16_t port);
+void world_raw_listen(node *n, uint16_t port);
+size_t world_raw_send(node *n, p2p_socket socket, p2p_bytes bytes);
+void world_raw_close(node *n, p2p_socket socket, bool abort);
 /* Frees the node's host now, as a crash would: its sockets vanish without a word. */
 void world_kill(node *n);
 link *world_path(world *w, const node *a, const node *b);

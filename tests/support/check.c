@@ -3,10 +3,18 @@
 
 #include <malloc.h>
 
+char check_note[128];
+
+static void print_note(void) {
+    if (check_note[0] != 0)
+        print_error("  in %s\n", check_note);
+}
+
 void check_true_at(bool condition, const char *text, const char *file, int line) {
     if (condition)
         return;
     print_error("%s:%d: not true: %s\n", file, line, text);
+    print_note();
     _fail(file, line);
 }
 
@@ -15,6 +23,7 @@ void check_err_at(p2p_err want, p2p_err got, const char *text, const char *file,
         return;
     print_error(
         "%s:%d: %s gave %s, not %s\n", file, line, text, p2p_err_name(got), p2p_err_name(want));
+    print_note();
     _fail(file, line);
 }
 

@@ -27,6 +27,9 @@
 #define check_bytes(got, hex) check_bytes_at((got), (hex), #got, __FILE__, __LINE__)
 #define check_same(got, want) check_same_at((got), (want), #got, __FILE__, __LINE__)
 
+/* Printed beside every failed check unless empty: the seed of a scenario. */
+extern char check_note[128];
+
 void check_true_at(bool condition, const char *text, const char *file, int line);
 void check_err_at(p2p_err want, p2p_err got, const char *text, const char *file, int line);
 void check_bytes_at(p2p_bytes got, const char *hex, const char *text, const char *file, int line);

@@ -73,7 +73,7 @@ typedef struct choice {
 } choice;
 
 static const choice SECURITY[] = {{"noise", &p2p_noise}, {"tls", &p2p_tls}};
-static const choice MUXERS[] = {{"yamux", &p2p_yamux}};
+static const choice MUXERS[] = {{"yamux", &p2p_yamux}, {"mplex", &p2p_mplex}};
 
 static const void *choose(const choice *from, size_t count, const char *name, size_t len) {
     for (size_t i = 0; i < count; i++)
@@ -253,7 +253,7 @@ static const option OPTIONS[] = {
     {"key", "FILE", "the identity (made by `p2p key new`); without it a new one each time",
         read_key},
     {"security", "LIST", "security protocols, most preferred first: noise,tls", read_security},
-    {"muxer", "LIST", "stream multiplexers, most preferred first: yamux", read_muxers},
+    {"muxer", "LIST", "stream multiplexers, most preferred first: yamux,mplex", read_muxers},
     {"protocol", "ID", "the protocol to speak, such as /echo/1.0.0", read_protocol},
     {"count", "N", "how many", read_count},
     {"interval", "MS", "milliseconds between two; 1000 if not given", read_interval},
@@ -318,6 +318,18 @@ static bool read_option(cli_program *p, int argc, char **argv, int *at) {
     return o->read(p, o->name, argv[++*at]);
 }
 
+/* QUIC's randomness is GnuTLS's own, which takes no seed: such a run cannot be had again. */
+static bool can_record(cli_program *p) {
+    const cli_options *o = &p->options;
+    bool udp = o->operand_count > 0 && strstr(o->operands[0], "/udp/") != NULL;
+    for (size_t i = 0; i < o->listen_count; i++)
+        udp = udp || strstr(o->listen[i], "/udp/") != NULL;
+    if (o->record == NULL || !udp)
+        return true;
+    cli_wrong_use(p, "only TCP can be recorded; give a /tcp/ address, or leave out --record");
+    return false;
+}
+
 bool cli_parse(cli_program *p, int argc, char **argv) {
     cli_options *options = &p->options;
     bool only_operands = false;
@@ -346,5 +358,5 @@ bool cli_parse(cli_program *p, int argc, char **argv) {
             p->command->operands);
         return false;
     }
-    return p->command->check == NULL || p->command->check(p);
+    return (p->command->check == NULL || p->command->check(p)) && can_record(p);
 }

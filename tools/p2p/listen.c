@@ -8,9 +8,14 @@
 #include "program.h"
 
 /* Where it listens when nothing is said. */
-static const char *const DEFAULT_LISTEN[] = {"/ip4/0.0.0.0/tcp/4001", "/ip6/::/tcp/4001"};
+static const char *const DEFAULT_LISTEN[] = {"/ip4/0.0.0.0/tcp/4001", "/ip6/::/tcp/4001",
+    "/ip4/0.0.0.0/tcp/4001/ws", "/ip6/::/tcp/4001/ws", "/ip4/0.0.0.0/udp/4001/quic-v1",
+    "/ip6/::/udp/4001/quic-v1"};
 
-enum { DEFAULT_COUNT = sizeof DEFAULT_LISTEN / sizeof DEFAULT_LISTEN[0], TIMER_READY = 1 };
+/* The first of them are TCP: only that can be recorded. */
+enum { DEFAULT_COUNT = sizeof DEFAULT_LISTEN / sizeof DEFAULT_LISTEN[0], DEFAULT_TCP = 2 };
+
+enum { TIMER_READY = 1 };
 
 /* A listener on a machine without addresses of its kind says nothing; that is waited for. */
 #define PATIENCE (2 * P2P_SECOND)
@@ -27,7 +32,9 @@ typedef struct server {
 } server;
 
 static const char *const *addresses(const cli_program *p, size_t *count) {
-    *count = p->options.listen_count > 0 ? p->options.listen_count : DEFAULT_COUNT;
+    *count = p->options.record != NULL ? DEFAULT_TCP : DEFAULT_COUNT;
+    if (p->options.listen_count > 0)
+        *count = p->options.listen_count;
     return p->options.listen_count > 0 ? p->options.listen : DEFAULT_LISTEN;
 }
 
@@ -245,8 +252,9 @@ const cli_command cli_listen = {.name = "listen",
     .operands = "",
     .options = " listen key security muxer json log record ",
     .about = "be a peer: serve ping, identify, perf and echo",
-    .help = "Prints its addresses, one a line, then `ready`, and serves ping, identify, perf and\n"
-            "echo until Ctrl-C. Without --listen: /ip4/0.0.0.0/tcp/4001 and /ip6/::/tcp/4001.",
+    .help =
+        "Prints its addresses, one a line, then `ready`, and serves ping, identify, perf and\n"
+        "echo until Ctrl-C. Without --listen: TCP, WebSocket and QUIC on port 4001, IPv4 and IPv6.",
     .run = cli_run,
     .self_size = sizeof(server),
     .check = check,

@@ -78,6 +78,8 @@ static void hide_bar(cli_out *out) {
     out->bar_shown = false;
 }
 
+P2P_PRINTF(5, 0)
+
 static void print(
     cli_out *out, FILE *to, bool colours, cli_colour colour, const char *format, va_list args) {
     char line[LINE_MAX_LEN];

@@ -33,12 +33,17 @@ typedef struct runner {
     p2p_identity *identity;
 } runner;
 
+/* What can be recorded (see can_record in args.c). */
+static const p2p_transport_type *const RECORDED[] = {&p2p_tcp, NULL};
+
 void cli_configure(const cli_program *p, p2p_config *config) {
     *config = P2P_CONFIG_DEFAULTS;
     if (p->options.security[0] != NULL)
         config->security = p->options.security;
     if (p->options.muxers[0] != NULL)
         config->muxers = p->options.muxers;
+    if (p->options.record != NULL)
+        config->transports = RECORDED;
     config->log = (p2p_log){cli_log, (void *)&p->out, p->options.log};
 }
 
