@@ -1,89 +1,63 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Two hosts in one program: one echoes, the other says hello to it. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/random.h>
+#include <string.h>
 
 #include <p2p/node.h>
 #include <uv.h>
 
-static void fill_random(void *ctx, uint8_t *dst, size_t len) {
-    (void)ctx;
-    if (getrandom(dst, len, 0) != (ssize_t)len)
-        abort();
-}
-
-static void nothing(p2p_stream *stream, void *self) {
-    (void)stream, (void)self;
-}
-
 static void echo(p2p_stream *stream, void *self) {
     (void)self;
-    p2p_stream_consume(stream, p2p_stream_write(stream, p2p_stream_peek(stream)));
+    for (size_t n; (n = p2p_stream_write(stream, p2p_stream_peek(stream))) > 0;)
+        p2p_stream_consume(stream, n);
     if (p2p_stream_at_end(stream))
         p2p_stream_shut(stream);
 }
 
-static void say(p2p_stream *stream, void *self) {
-    (void)self;
-    p2p_stream_write(stream, (p2p_bytes){(const uint8_t *)"hello", 5});
+static void say(p2p_stream *stream, void *text) {
+    p2p_stream_write(stream, (p2p_bytes){text, strlen(text)});
     p2p_stream_shut(stream);
 }
 
-static void hear(p2p_stream *stream, void *self) {
-    (void)self;
-    p2p_bytes view = p2p_stream_peek(stream);
-    printf("%.*s\n", (int)view.len, (const char *)view.ptr);
-    p2p_stream_consume(stream, view.len);
+static void hear(p2p_stream *stream, void *text) {
+    (void)text;
+    p2p_bytes heard = p2p_stream_peek(stream);
+    printf("%.*s", (int)heard.len, (const char *)heard.ptr);
+    p2p_stream_consume(stream, heard.len);
 }
 
-static void closed(p2p_stream *stream, const p2p_stream_end *end, void *self) {
-    (void)end, (void)self;
-    p2p_host_close(p2p_stream_host(stream));
+static void done(p2p_stream *stream, const p2p_stream_end *end, void *text) {
+    (void)stream, (void)end, (void)text;
+    uv_stop(uv_default_loop());
 }
 
 static const char *const ids[] = {"/echo/1.0.0", NULL};
-static const p2p_protocol server = {sizeof server, ids, true, true, nothing, echo, echo, closed};
-static const p2p_protocol client = {sizeof client, ids, false, true, say, hear, nothing, closed};
+static const p2p_protocol server = {sizeof server, ids, true, false, NULL, echo, echo, NULL};
+static const p2p_protocol client = {sizeof client, ids, false, false, say, hear, NULL, done};
 
-static p2p_node *nodes[2];
-
-static void on_event(void *loop, p2p_host *host, const p2p_event *event) {
-    static int stopped;
+static void on_event(void *b, p2p_host *host, const p2p_event *event) {
     p2p_err err = P2P_OK;
     if (event->type == P2P_EVENT_LISTENING) {
-        err = p2p_host_dial(
-            p2p_node_host(nodes[1]), p2p_host_peer(host), &event->addr, 1, NULL, NULL);
-        p2p_node_kick(nodes[1]);
+        err = p2p_host_dial(p2p_node_host(b), p2p_host_peer(host), &event->addr, 1, NULL, NULL);
+        p2p_node_kick(b);
     } else if (event->type == P2P_EVENT_DIALED)
-        err = p2p_conn_open(event->conn, &client, NULL, NULL);
-    else if (event->type == P2P_EVENT_STOPPED && ++stopped == 2)
-        uv_stop(loop);
+        err = p2p_conn_open(event->conn, &client, "hello\n", NULL);
     if (err != P2P_OK)
         printf("%s\n", p2p_err_text(err));
 }
 
 int main(void) {
-    const p2p_random random = {fill_random, NULL};
-    p2p_identity *identity[2];
-    uv_loop_t *loop = uv_default_loop();
-    for (int i = 0; i < 2; i++) {
-        p2p_config config = P2P_CONFIG_DEFAULTS;
-        if (p2p_identity_generate(&identity[i], P2P_ED25519, &config.mem, &random) != P2P_OK)
-            return 1;
-        config.identity = identity[i];
-        if (p2p_node_new_on(&nodes[i], &config, loop) != P2P_OK)
-            return 1;
-        p2p_node_on_event(nodes[i], on_event, loop);
-    }
-    if (p2p_host_add_protocol(p2p_node_host(nodes[0]), &server, NULL) != P2P_OK ||
-        p2p_node_listen(nodes[0], "/ip4/127.0.0.1/tcp/0") != P2P_OK)
+    p2p_config config = P2P_CONFIG_DEFAULTS;
+    p2p_node *a, *b;
+    if (p2p_node_new_on(&a, &config, uv_default_loop()) != P2P_OK ||
+        p2p_node_new_on(&b, &config, uv_default_loop()) != P2P_OK ||
+        p2p_host_add_protocol(p2p_node_host(a), &server, NULL) != P2P_OK ||
+        p2p_node_listen(a, "/ip4/127.0.0.1/tcp/0") != P2P_OK)
         return 1;
-    uv_run(loop, UV_RUN_DEFAULT);
-    for (int i = 0; i < 2; i++)
-        p2p_node_free(nodes[i]);
-    uv_run(loop, UV_RUN_DEFAULT);
-    for (int i = 0; i < 2; i++)
-        p2p_identity_free(identity[i]);
-    return 0;
+    p2p_node_on_event(a, on_event, b);
+    p2p_node_on_event(b, on_event, b);
+    uv_run(uv_default_loop(), UV_RUN_DEFAULT);
+    p2p_node_free(a);
+    p2p_node_free(b);
+    return uv_run(uv_default_loop(), UV_RUN_DEFAULT);
 }

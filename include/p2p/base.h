@@ -11,11 +11,11 @@
  *   1. Bytes passed in are borrowed for the call.
  *   2. Bytes passed out are borrowed until the next call on the same object.
  *   3. Who makes an object frees it (_new with _free, _init with _deinit); a parameter that takes
- * ownership is named take_….
+ *      ownership is named take_….
  *   4. A stream lives until its `closed` callback has returned, a connection until its closed event
- * was taken.
+ *      was taken.
  *   5. Callbacks come only from p2p_host_next_event: never from inside another call, never from
- * another thread.
+ *      another thread.
  */
 #ifndef P2P_BASE_H
 #define P2P_BASE_H

@@ -74,7 +74,7 @@ typedef struct p2p_config {
     p2p_mem mem;
     p2p_random random;
     p2p_log log;
-    p2p_identity *identity; /* borrowed; outlives the host. Required */
+    p2p_identity *identity; /* borrowed; outlives the host. p2p_host_new requires it */
     const char *agent;      /* NULL: "c-libp2p/VERSION". Copied */
     uint64_t wall_ms;       /* Unix time at p2p_host_new, for certificates and records */
 
@@ -91,6 +91,8 @@ typedef struct p2p_config {
      * WebSocket; NULL: any. Not copied. */
     const char *const *ws_origins;
     bool no_identify; /* do not run identify, and do not answer it */
+    /* Do not answer the STUN requests of strangers on the ports of webrtc-direct. */
+    bool no_stun_server;
 } p2p_config;
 
 P2P_API extern const p2p_config p2p_config_defaults;
@@ -115,7 +117,7 @@ P2P_API const p2p_mem *p2p_host_mem(const p2p_host *host);
 P2P_API const p2p_limits *p2p_host_limits(const p2p_host *host);
 P2P_API void p2p_host_random(p2p_host *host, uint8_t *dst, size_t len);
 
-/* --- protocols --- */
+/* --- protocols */
 
 /* The struct must outlive the host. EXISTS if one of its ids is taken, LIMIT. */
 P2P_API P2P_NODISCARD p2p_err p2p_host_add_protocol(
@@ -125,7 +127,7 @@ P2P_API void p2p_host_remove_protocol(p2p_host *host, const p2p_protocol *protoc
 /* The ids that peers may open here, in order of registration: NULL at the end. */
 P2P_API const char *p2p_host_protocol(const p2p_host *host, size_t index);
 
-/* --- listening --- */
+/* --- listening */
 
 /* Starts listening; LISTENING or LISTEN_FAILED follows with this number. UNSUPPORTED: no transport
  * for it; LIMIT. */
@@ -136,13 +138,16 @@ P2P_API void p2p_host_unlisten(p2p_host *host, uint64_t listener);
  * end. */
 P2P_API bool p2p_host_addr(const p2p_host *host, size_t index, p2p_multiaddr *addr);
 
-/* --- dialling --- */
+/* --- dialling */
 
 typedef struct p2p_dial_options {
     size_t size;
     bool force_new;    /* make another connection even if there is one */
     bool insecure_tls; /* wss: do not check the certificate; the peer is still authenticated */
     p2p_time timeout;  /* for the whole dial; 0: from the configuration */
+    /* How webrtc-direct introduces itself: 1, which all peers understand, or 2, for servers that
+     * have it (specs PR 715). 0: 1. */
+    int webrtc_version;
 } p2p_dial_options;
 
 /*
@@ -168,7 +173,7 @@ P2P_API p2p_conn *p2p_host_next_conn(const p2p_host *host, const p2p_conn *conn)
  * newest. */
 P2P_API p2p_conn *p2p_host_find_conn(const p2p_host *host, const p2p_peer_id *peer);
 
-/* --- events --- */
+/* --- events */
 
 /* What identify learned about a peer (identify spec). Views are valid until the next event. */
 typedef struct p2p_peer_info {

@@ -50,7 +50,7 @@ P2P_API size_t p2p_peer_id_format_cid(char *dst, size_t cap, const p2p_peer_id *
 /* Of a public key in protobuf form, which must be canonical. */
 P2P_API P2P_NODISCARD p2p_err p2p_peer_id_of_key(p2p_peer_id *id, p2p_bytes public_key);
 
-/* --- own key --- */
+/* --- own key */
 
 typedef struct p2p_identity p2p_identity;
 

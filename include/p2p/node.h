@@ -8,9 +8,9 @@
  *     p2p_node_listen(node, "/ip4/0.0.0.0/tcp/4001");
  *     p2p_node_run(node);
  *
- * It fills in what the configuration leaves open: the system's randomness and clock. Programs with
- * their own libuv loop give it; programs with another event loop use p2p/driver.h directly
- * (examples/poll.c).
+ * It fills in what the configuration leaves open: the system's randomness and clock, and an
+ * identity that lasts as long as the node. Programs with their own libuv loop give it; programs
+ * with another event loop use p2p/driver.h directly (examples/poll.c).
  */
 #ifndef P2P_NODE_H
 #define P2P_NODE_H
@@ -28,7 +28,8 @@ struct uv_loop_s;
 /* Called for every event, from p2p_node_run or the caller's loop. */
 typedef void (*p2p_event_fn)(void *ctx, p2p_host *host, const p2p_event *event);
 
-/* config->random, wall_ms may be empty. INVALID, NO_MEMORY, or IO when the loop cannot be made. */
+/* config->random, wall_ms and identity may be empty; a new identity is Ed25519. INVALID, NO_MEMORY,
+ * or IO when the loop cannot be made. */
 P2P_API P2P_NODISCARD p2p_err p2p_node_new(p2p_node **out, const p2p_config *config);
 /* The same on a loop of the caller's, which the caller runs. p2p_node_free then finishes in the
  * loop: run it until it has no more handles. */

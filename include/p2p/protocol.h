@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * A protocol is a constant struct: its ids and four callbacks. The built-in ones (identify, ping,
- * perf) use nothing that an application could not use.
+ * A protocol is a constant struct: its ids and four callbacks, each of which may be NULL. The
+ * built-in ones (identify, ping, perf) use nothing that an application could not use.
  *
  * Callbacks come only from p2p_host_next_event, one at a time; every call of the library is allowed
  * in them, including closing the connection they were called for.
@@ -27,7 +27,7 @@ struct p2p_protocol {
      * stream opened. */
     void (*opened)(p2p_stream *stream, void *self);
     /* Bytes arrived, or the peer ended its direction (p2p_stream_at_end). Called again only after
-     * more arrived. */
+     * more arrived, and once when the connection ended behind a complete message (p2p/stream.h). */
     void (*readable)(p2p_stream *stream, void *self);
     /* There is room again after p2p_stream_write took less than it was offered. */
     void (*writable)(p2p_stream *stream, void *self);

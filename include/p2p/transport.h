@@ -25,6 +25,10 @@ P2P_API extern const p2p_transport_type p2p_tcp;
 P2P_API extern const p2p_transport_type p2p_websocket;
 /* …/udp/PORT/quic-v1 */
 P2P_API extern const p2p_transport_type p2p_quic;
+/* …/udp/PORT/webrtc-direct/certhash/HASH (listening: without the hash), for browsers */
+P2P_API extern const p2p_transport_type p2p_webrtc_direct;
+/* …/udp/PORT/quic-v1/webtransport/certhash/…, on the same port as QUIC */
+P2P_API extern const p2p_transport_type p2p_webtransport;
 
 /* /noise: Noise_XX_25519_ChaChaPoly_SHA256 */
 P2P_API extern const p2p_security p2p_noise;

@@ -6,14 +6,14 @@
 #include "base/mem.h"
 
 enum {
-    CHUNK_SIZE = 4096, /* a page with its link: small enough for many half-empty streams, large
+    CHUNK_SIZE = 4096, /* a page with its links: small enough for many half-empty streams, large
                           enough for memcpy */
     SPARE_MAX = 1024   /* chunks the pool keeps, 4 MiB */
 };
 
 struct p2p_chunk {
-    p2p_chunk *next;
-    uint8_t data[CHUNK_SIZE - sizeof(p2p_chunk *)];
+    p2p_chunk *next, *prev; /* prev means nothing in a queue's first */
+    uint8_t data[CHUNK_SIZE - 2 * sizeof(p2p_chunk *)];
 };
 
 enum { CHUNK_DATA = sizeof(((p2p_chunk *)0)->data) };
@@ -73,6 +73,7 @@ size_t p2p_chunkq_append(p2p_chunkq *queue, p2p_chunk_pool *pool, p2p_bytes byte
                 queue->first = chunk;
             else
                 queue->last->next = chunk;
+            chunk->prev = queue->last;
             queue->last = chunk;
             queue->end = 0;
         }
@@ -102,11 +103,16 @@ p2p_bytes p2p_chunkq_peek(const p2p_chunkq *queue) {
 p2p_bytes p2p_chunkq_peek_at(p2p_chunkq *queue, size_t offset) {
     if (offset >= queue->len)
         return (p2p_bytes){0};
-    if (queue->mark == NULL || offset < queue->mark_at) {
+    if (queue->mark == NULL || offset == 0) {
         queue->mark = queue->first;
         queue->mark_at = 0;
     }
     p2p_bytes view = chunk_view(queue, queue->mark);
+    while (offset < queue->mark_at) {
+        queue->mark = queue->mark->prev;
+        view = chunk_view(queue, queue->mark);
+        queue->mark_at -= view.len;
+    }
     while (offset - queue->mark_at >= view.len) {
         queue->mark_at += view.len;
         queue->mark = queue->mark->next;

@@ -37,8 +37,8 @@ typedef struct p2p_chunkq {
 size_t p2p_chunkq_append(p2p_chunkq *queue, p2p_chunk_pool *pool, p2p_bytes bytes);
 /* The longest view at the front; empty when the queue is. */
 p2p_bytes p2p_chunkq_peek(const p2p_chunkq *queue);
-/* The longest view that begins `offset` bytes behind the front; empty at the end. Sequential
- * offsets cost O(1). */
+/* The longest view that begins `offset` bytes behind the front; empty at the end. The cost is the
+ * distance from the offset asked for last. */
 p2p_bytes p2p_chunkq_peek_at(p2p_chunkq *queue, size_t offset);
 /* Copies up to cap bytes from `offset` on without consuming; the number copied. */
 size_t p2p_chunkq_copy(p2p_chunkq *queue, size_t offset, uint8_t *dst, size_t cap);

@@ -38,6 +38,7 @@ static int stream_data(ngtcp2_conn *ng, uint32_t flags, int64_t id, uint64_t off
         return 0;
     }
     stream->unread += len;
+    stream->received += len;
     if (fin)
         stream->read_over = true;
     conn->app->stream_data(conn, stream, p2p_bytes_of(data, len), fin);
@@ -148,11 +149,31 @@ static int completed(ngtcp2_conn *ng, void *user) {
     return goes_on(conn);
 }
 
+static int can_send(ngtcp2_conn *ng, ngtcp2_encryption_level level, void *user) {
+    p2p_quic_conn *conn = user;
+    (void)ng;
+    if (level != NGTCP2_ENCRYPTION_LEVEL_1RTT || conn->outbound || conn->app->can_send == NULL)
+        return 0;
+    conn->failure = conn->app->can_send(conn);
+    return goes_on(conn);
+}
+
 static int confirmed(ngtcp2_conn *ng, void *user) {
     p2p_quic_conn *conn = user;
     (void)ng;
     conn->drop_tls = true;
     return 0;
+}
+
+/* What the connection was begun with was another application's. */
+static p2p_err adopt_params(const p2p_quic_conn *conn) {
+    ngtcp2_transport_params params = *ngtcp2_conn_get_local_transport_params(conn->ng);
+    params.initial_max_streams_uni = conn->app->uni_streams;
+    params.initial_max_stream_data_uni =
+        conn->app->uni_streams > 0 ? params.initial_max_stream_data_bidi_remote : 0;
+    params.max_datagram_frame_size = conn->app->datagram_max;
+    return ngtcp2_conn_set_local_transport_params(conn->ng, &params) == 0 ? P2P_OK
+                                                                          : P2P_ERR_INTERNAL;
 }
 
 static p2p_err selected(
@@ -164,7 +185,8 @@ static p2p_err selected(
     conn->app = listener->app;
     conn->ctx = listener->ctx;
     *demand = conn->app->peer_certificate;
-    return conn->app->credentials(conn->ctx, own);
+    p2p_err err = adopt_params(conn);
+    return err == P2P_OK ? conn->app->credentials(conn->ctx, own) : err;
 }
 
 static p2p_err verify(p2p_quic_conn *conn, p2p_bytes certificate) {
@@ -239,6 +261,7 @@ static int challenge(ngtcp2_conn *ng, uint8_t *data, void *user) {
 void p2p_quic_callbacks(ngtcp2_callbacks *callbacks) {
     *callbacks = (ngtcp2_callbacks){.handshake_completed = completed,
         .handshake_confirmed = confirmed,
+        .recv_tx_key = can_send,
         .stream_open = stream_open,
         .recv_stream_data = stream_data,
         .acked_stream_data_offset = stream_acked,

@@ -30,6 +30,7 @@ struct p2p_quic_conn {
     void *ctx, *self;
     ngtcp2_conn *ng; /* NULL: a dial whose socket is not open yet, or over */
     p2p_quic_tls_session *tls;
+    struct p2p_quic_receiving *receiving; /* keys of received packets; tls_gnutls.c's */
     p2p_udp_user user;
     p2p_udp_sender sender;
     p2p_timer timer;

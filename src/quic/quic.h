@@ -22,8 +22,9 @@ typedef struct p2p_quic_credentials p2p_quic_credentials; /* a certificate with 
 typedef struct p2p_quic_stream {
     p2p_list node; /* among the connection's streams that want to send */
     int64_t id;
-    size_t sent;   /* bytes given to ngtcp2 and not yet acknowledged */
-    size_t unread; /* bytes given to the application without credit for the peer yet */
+    size_t sent;       /* bytes given to ngtcp2 and not yet acknowledged */
+    size_t unread;     /* bytes given to the application without credit for the peer yet */
+    uint64_t received; /* bytes given to the application in all */
     p2p_quic_window window;
     bool attached; /* `id` counts: ngtcp2 knows the stream */
     bool fin_sent;
@@ -50,6 +51,11 @@ struct p2p_quic_app {
     p2p_err (*verify)(p2p_quic_conn *conn, p2p_bytes certificate);
     /* A dial got its first answer. May be NULL. */
     void (*answered)(p2p_quic_conn *conn);
+    /*
+     * Server: streams can be opened and written ahead of the handshake's end (0.5-RTT). May be
+     * NULL. An error is the connection's.
+     */
+    p2p_err (*can_send)(p2p_quic_conn *conn);
     /* The handshake is complete on this side. An error closes the connection, without `closed`. */
     p2p_err (*established)(p2p_quic_conn *conn);
     /*
@@ -81,6 +87,11 @@ struct p2p_quic_app {
     /* The peer allows more streams than before. May be NULL. */
     void (*streams_allowed)(p2p_quic_conn *conn);
     void (*datagram)(p2p_quic_conn *conn, p2p_bytes bytes); /* NULL if datagram_max is 0 */
+    /*
+     * How many bytes of a stream of the peer's came in order; UINT64_MAX: it is over. With this the
+     * connection understands RESET_STREAM_AT (reset_stream_at.h). May be NULL.
+     */
+    uint64_t (*stream_received)(p2p_quic_conn *conn, int64_t id);
 };
 
 /* --- the endpoint --- */
@@ -162,6 +173,8 @@ P2P_NODISCARD p2p_err p2p_quic_stream_open(
     p2p_quic_conn *conn, p2p_quic_stream *stream, bool unidirectional);
 /* Gives a stream that the peer opened (`id` of stream_opened) to the application. */
 void p2p_quic_stream_attach(p2p_quic_conn *conn, p2p_quic_stream *stream, int64_t id);
+/* Another object takes the stream's place. Only before anything was sent on it. */
+void p2p_quic_stream_move(p2p_quic_conn *conn, p2p_quic_stream *from, p2p_quic_stream *to);
 /* It has, or may have, something to send. */
 void p2p_quic_stream_want(p2p_quic_conn *conn, p2p_quic_stream *stream);
 /* The application is done with len bytes it was given: credit for the peer. */

@@ -45,6 +45,15 @@ void p2p_quic_stream_attach(p2p_quic_conn *conn, p2p_quic_stream *stream, int64_
     start_window(conn, stream);
 }
 
+void p2p_quic_stream_move(p2p_quic_conn *conn, p2p_quic_stream *from, p2p_quic_stream *to) {
+    p2p_list_remove(&from->node);
+    *to = *from;
+    from->attached = false;
+    from->read_over = from->write_over = true;
+    if (to->attached && usable(conn))
+        noted(conn, ngtcp2_conn_set_stream_user_data(conn->ng, to->id, to));
+}
+
 void p2p_quic_stream_want(p2p_quic_conn *conn, p2p_quic_stream *stream) {
     if (!usable(conn) || !stream->attached || stream->write_over)
         return;

@@ -10,6 +10,8 @@
  */
 #include "secure/tls_context.h"
 
+#include <string.h>
+
 #include <openssl/err.h>
 
 #include "base/bytes.h"
@@ -131,6 +133,28 @@ const p2p_muxer *p2p_tls_muxer(const SSL *ssl, const p2p_muxer *const *muxers) {
     return id == NULL ? NULL : find_muxer(muxers, p2p_bytes_of(id, len));
 }
 
+/* --- the secrets --- */
+
+/*
+ * OpenSSL gives the traffic secrets away nowhere but in the lines for a key log file:
+ * LABEL, client random and secret in hexadecimal digits, with spaces between.
+ */
+static void keep_secret(const SSL *ssl, const char *line) {
+    static const char CLIENT[] = "CLIENT_TRAFFIC_SECRET_0 ";
+    static const char SERVER[] = "SERVER_TRAFFIC_SECRET_0 ";
+    p2p_tls_secret *secret;
+    size_t len;
+    if (strncmp(line, CLIENT, sizeof CLIENT - 1) == 0)
+        secret = &peer_of(ssl)->client_secret;
+    else if (strncmp(line, SERVER, sizeof SERVER - 1) == 0)
+        secret = &peer_of(ssl)->server_secret;
+    else
+        return;
+    const char *digits = strrchr(line, ' ') + 1;
+    secret->known =
+        OPENSSL_hexstr2buf_ex(secret->bytes, sizeof secret->bytes, &len, digits, '\0') == 1;
+}
+
 /* --- the context --- */
 
 static bool set_certificate(SSL_CTX *ctx, const p2p_cert *cert) {
@@ -147,6 +171,7 @@ static bool set_rules(SSL_CTX *ctx) {
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_cert_verify_callback(ctx, verify, NULL);
     SSL_CTX_set_alpn_select_cb(ctx, select_alpn, NULL);
+    SSL_CTX_set_keylog_callback(ctx, keep_secret);
     return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_num_tickets(ctx, 0) == 1 && SSL_CTX_set_ciphersuites(ctx, CIPHERS) == 1 &&

@@ -86,8 +86,8 @@ void p2p_conn_stream_gone(p2p_conn *conn, bool outbound) {
 
 /* --- the end --- */
 
-void p2p_conn_ended(
-    p2p_conn *conn, p2p_err err, bool by_peer, uint32_t remote_code, const char *text) {
+static void end_conn(p2p_conn *conn, p2p_err err, bool by_peer, uint32_t remote_code,
+    const char *text, bool keep_unread) {
     if (conn->state == P2P_CONN_ENDED)
         return;
     /* A connection that was being closed ends as closed, however its last bytes went. */
@@ -100,13 +100,18 @@ void p2p_conn_ended(
     conn->state = P2P_CONN_ENDED;
     p2p_timer_set(&conn->env->timers, &conn->timer, P2P_NEVER);
     for (p2p_stream *stream = NULL; (stream = p2p_conn_next_stream(conn, stream)) != NULL;)
-        p2p_stream_conn_ended(stream, err);
+        p2p_stream_conn_ended(stream, err, keep_unread);
     if (conn->carrier != NULL)
         conn->carrier->ended(conn->carrier, err != P2P_ERR_CLOSED && err != P2P_ERR_EOF);
     p2p_reason reason = {.err = err, .by_peer = by_peer, .remote_code = remote_code};
     snprintf(reason.text, sizeof reason.text, "%s", text != NULL ? text : p2p_err_text(err));
     if (conn->events != NULL)
         conn->events->ended(conn, &reason);
+}
+
+void p2p_conn_ended(
+    p2p_conn *conn, p2p_err err, bool by_peer, uint32_t remote_code, const char *text) {
+    end_conn(conn, err, by_peer, remote_code, text, true);
 }
 
 void p2p_conn_close(p2p_conn *conn, uint32_t code) {
@@ -121,7 +126,7 @@ void p2p_conn_abort(p2p_conn *conn, uint32_t code) {
     if (conn->state == P2P_CONN_ENDED)
         return;
     conn->ops->abort(conn, code);
-    p2p_conn_ended(conn, P2P_ERR_CLOSED, false, 0, NULL);
+    end_conn(conn, P2P_ERR_CLOSED, false, 0, NULL, false);
 }
 
 static void free_conn(p2p_dead *dead) {

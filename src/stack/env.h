@@ -47,6 +47,7 @@ typedef struct p2p_env {
     const p2p_muxer *const *muxers;
     p2p_time started;
     uint64_t wall_ms; /* Unix time at `started` */
+    bool no_stun_server;
     uint64_t next_id; /* connections, dials, listeners */
     size_t stream_count;
     p2p_host *host;

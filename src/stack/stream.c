@@ -54,6 +54,8 @@ struct p2p_stream {
     bool starved;      /* `ready` is in env->starved */
     bool reset_wanted; /* this side reset it and the muxer has not told the peer */
     bool ended;        /* `end` is final */
+    bool keeps_rx;     /* the connection ended, but all the peer had to say has arrived */
+    bool whole;        /* and all of ours went out: a good end if the application reads the rest */
     bool reported;     /* `closed` was called, or nobody is there to call */
 };
 
@@ -167,7 +169,8 @@ static void end_stream(p2p_stream *stream, p2p_err err, uint32_t remote_code) {
     end_negotiation(stream);
     p2p_timer_set(&env->timers, &stream->timer, P2P_NEVER);
     if (err != P2P_OK) {
-        p2p_chunkq_clear(&stream->rx, &env->chunks);
+        if (!stream->keeps_rx)
+            p2p_chunkq_clear(&stream->rx, &env->chunks);
         p2p_chunkq_clear(&stream->tx, &env->chunks);
         stream->tx_sent = 0;
     }
@@ -300,6 +303,28 @@ p2p_err p2p_stream_inbound(p2p_conn *conn, p2p_stream **out) {
         *out = NULL;
     }
     return err;
+}
+
+p2p_err p2p_stream_raw(
+    p2p_conn *conn, const p2p_protocol *protocol, void *self, bool outbound, p2p_stream **out) {
+    p2p_err err = new_stream(conn, outbound, out);
+    if (err != P2P_OK)
+        return err;
+    p2p_stream *stream = *out;
+    p2p_multistream_init_responder(stream->negotiation, conn->env->mem);
+    end_negotiation(stream);
+    stream->protocol = protocol;
+    stream->self = self;
+    stream->id = protocol->ids[0];
+    stream->usable = true;
+    make_due(stream, DUE_OPENED);
+    return P2P_OK;
+}
+
+void p2p_stream_discard(p2p_stream *stream) {
+    p2p_list_remove(&stream->ready);
+    stream->ended = stream->reported = stream->tx_done = true;
+    bury_if_over(stream);
 }
 
 p2p_err p2p_conn_open(p2p_conn *conn, const p2p_protocol *protocol, void *self, p2p_stream **out) {
@@ -466,7 +491,13 @@ bool p2p_stream_reset_wanted(const p2p_stream *stream, uint32_t *code) {
 
 /* --- for connections and the host --- */
 
-void p2p_stream_conn_ended(p2p_stream *stream, p2p_err err) {
+void p2p_stream_conn_ended(p2p_stream *stream, p2p_err err, bool keep_unread) {
+    if (!stream->ended && stream->rx_fin && stream->usable && keep_unread) {
+        stream->keeps_rx = true;
+        stream->whole = stream->tx_done;
+        if (stream->rx.len > 0)
+            make_due(stream, DUE_READABLE);
+    }
     end_stream(stream, err == P2P_OK ? P2P_ERR_CLOSED : err, 0);
     stream->tx_done = true;
     stream->reset_wanted = false;
@@ -480,9 +511,13 @@ static bool take_due(p2p_stream *stream, uint8_t due) {
 }
 
 static void report_closed(p2p_stream *stream) {
+    if (stream->whole && stream->rx.len == 0)
+        stream->end = (p2p_stream_end){P2P_OK, 0};
+    p2p_chunkq_clear(&stream->rx, &env_of(stream)->chunks);
     /* An inbound stream that ended before it agreed was never shown to its protocol. */
-    if (stream->protocol != NULL && (stream->usable || stream->outbound))
-        stream->protocol->closed(stream, &stream->end, stream->self);
+    const p2p_protocol *protocol = stream->protocol;
+    if (protocol != NULL && protocol->closed != NULL && (stream->usable || stream->outbound))
+        protocol->closed(stream, &stream->end, stream->self);
     stream->reported = true;
     bury_if_over(stream);
 }
@@ -493,11 +528,13 @@ void p2p_stream_dispatch(p2p_stream *stream) {
     if (stream->reported)
         return;
     if (protocol != NULL && stream->usable) {
-        if (take_due(stream, DUE_OPENED))
+        if (take_due(stream, DUE_OPENED) && protocol->opened != NULL)
             protocol->opened(stream, stream->self);
-        if (take_due(stream, DUE_READABLE) && !(stream->ended && stream->end.err != P2P_OK))
+        /* Behind a bad end there is nothing to read, unless the peer's bytes are complete. */
+        bool lost = stream->ended && stream->end.err != P2P_OK && !stream->keeps_rx;
+        if (take_due(stream, DUE_READABLE) && !lost && protocol->readable != NULL)
             protocol->readable(stream, stream->self);
-        if (take_due(stream, DUE_WRITABLE) && !stream->ended)
+        if (take_due(stream, DUE_WRITABLE) && !stream->ended && protocol->writable != NULL)
             protocol->writable(stream, stream->self);
     }
     if (take_due(stream, DUE_CLOSED))

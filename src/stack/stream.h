@@ -18,6 +18,14 @@
 /* A stream that the peer opened. LIMIT or NO_MEMORY: refuse it (reset). */
 P2P_NODISCARD p2p_err p2p_stream_inbound(p2p_conn *conn, p2p_stream **out);
 /*
+ * A stream without negotiation, of this side's or the peer's opening: usable at once, `opened`
+ * follows. For carriers whose streams are not libp2p's.
+ */
+P2P_NODISCARD p2p_err p2p_stream_raw(
+    p2p_conn *conn, const p2p_protocol *protocol, void *self, bool outbound, p2p_stream **out);
+/* Takes back a raw stream that could not be opened: no callback comes. */
+void p2p_stream_discard(p2p_stream *stream);
+/*
  * Bytes arrived in order. They are copied. LIMIT: the host's buffer is full, the muxer resets the
  * stream. The muxer guards its own flow control before calling.
  */
@@ -65,8 +73,12 @@ p2p_stream *p2p_stream_of_mux(void *mux);
 
 /* --- for connections and the host --- */
 
-/* Ends a stream because its connection does. */
-void p2p_stream_conn_ended(p2p_stream *stream, p2p_err err);
+/*
+ * Ends a stream because its connection does. keep_unread: if all of the peer's bytes have arrived,
+ * its end included, the protocol may read what is left in one more `readable`, then comes `closed`;
+ * the end is a good one if it read everything and our direction was over, too.
+ */
+void p2p_stream_conn_ended(p2p_stream *stream, p2p_err err, bool keep_unread);
 /* Runs one stream's due callbacks. */
 void p2p_stream_dispatch(p2p_stream *stream);
 

@@ -81,11 +81,10 @@ void p2p_swarm_inbound_ended(void *ctx, const p2p_sockaddr *remote, const p2p_mu
 
 static size_t count_to_peer(const p2p_swarm *swarm, const p2p_peer_id *peer) {
     size_t count = 0;
-    for (const p2p_list *node = swarm->conns.next; node != &swarm->conns; node = node->next) {
-        const p2p_conn *conn = P2P_CONTAINER(node, p2p_conn, node);
-        if (conn->state != P2P_CONN_ENDED && p2p_peer_id_equal(&conn->peer, peer))
-            count++;
-    }
+    const p2p_peer_link *link =
+        p2p_peer_index_first(&swarm->by_peer, p2p_peer_index_key(&swarm->by_peer, peer));
+    for (; link != NULL; link = link->next)
+        count += p2p_peer_id_equal(&link->conn->peer, peer);
     return count;
 }
 
@@ -108,13 +107,24 @@ static uint32_t code_for(p2p_err err) {
     return err == P2P_ERR_SHUTDOWN ? P2P_CODE_SHUTDOWN : P2P_CODE_RESOURCE_LIMIT_EXCEEDED;
 }
 
+/* NULL: no memory. */
+static p2p_swarm_conn *new_own(p2p_swarm *swarm, p2p_conn *conn) {
+    const p2p_mem *mem = swarm->env->mem;
+    p2p_swarm_conn *own = p2p_mem_alloc(mem, sizeof *own);
+    uint64_t key = p2p_peer_index_key(&swarm->by_peer, &conn->peer);
+    if (own != NULL && p2p_peer_index_add(&swarm->by_peer, &own->by_peer, conn, key) == P2P_OK)
+        return own;
+    p2p_mem_free(mem, own, sizeof *own);
+    return NULL;
+}
+
 p2p_err p2p_swarm_connected(
     p2p_swarm *swarm, const p2p_sockaddr *remote, p2p_conn *conn, bool inbound) {
     uint64_t key = inbound ? ip_key(swarm, remote) : 0;
     if (inbound)
         swarm->pending_inbound--;
     p2p_err err = judge(swarm, conn);
-    p2p_swarm_conn *own = err == P2P_OK ? p2p_mem_alloc(swarm->env->mem, sizeof *own) : NULL;
+    p2p_swarm_conn *own = err == P2P_OK ? new_own(swarm, conn) : NULL;
     if (own == NULL) {
         err = err == P2P_OK ? P2P_ERR_NO_MEMORY : err;
         ip_remove(swarm, key);
@@ -151,6 +161,7 @@ static void ended(p2p_conn *conn, const p2p_reason *reason) {
     p2p_swarm *swarm = own->swarm;
     swarm->conn_count--;
     swarm->inbound_count -= own->inbound;
+    p2p_peer_index_remove(&swarm->by_peer, &own->by_peer);
     ip_remove(swarm, own->ip_key);
     own->disconnected.err = reason->err;
     own->disconnected.reason =
@@ -170,18 +181,20 @@ static const p2p_protocol *find_protocol(p2p_conn *conn, p2p_bytes id, void **se
 
 const p2p_conn_events p2p_swarm_conn_events = {ended, find_protocol};
 
+static bool better(const p2p_conn *a, const p2p_conn *b) {
+    if (a->limited != b->limited)
+        return !a->limited;
+    return a->inbound_streams + a->outbound_streams > b->inbound_streams + b->outbound_streams;
+}
+
 p2p_conn *p2p_swarm_find_conn(const p2p_swarm *swarm, const p2p_peer_id *peer) {
     p2p_conn *best = NULL;
-    for (const p2p_list *node = swarm->conns.next; node != &swarm->conns; node = node->next) {
-        p2p_conn *conn = P2P_CONTAINER(node, p2p_conn, node);
-        if (conn->state != P2P_CONN_OPEN || !p2p_peer_id_equal(&conn->peer, peer))
-            continue;
-        size_t streams = conn->inbound_streams + conn->outbound_streams;
-        if (best == NULL || (best->limited && !conn->limited) ||
-            (best->limited == conn->limited &&
-                streams >= best->inbound_streams + best->outbound_streams))
-            best = conn;
-    }
+    const p2p_peer_link *link =
+        p2p_peer_index_first(&swarm->by_peer, p2p_peer_index_key(&swarm->by_peer, peer));
+    for (; link != NULL; link = link->next)
+        if (link->conn->state == P2P_CONN_OPEN && p2p_peer_id_equal(&link->conn->peer, peer) &&
+            (best == NULL || better(link->conn, best)))
+            best = link->conn;
     return best;
 }
 

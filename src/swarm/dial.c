@@ -26,6 +26,7 @@ typedef struct attempt {
     p2p_transport *transport;
     p2p_time start; /* when it may start */
     bool running, over, patient_tried;
+    bool answered; /* by somebody, so the network let it through */
 } attempt;
 
 typedef struct name {
@@ -49,6 +50,8 @@ struct job {
     p2p_swarm *swarm;
     p2p_peer_id peer; /* len 0: whoever answers */
     bool force_new, insecure_tls;
+    int webrtc_version;
+    p2p_blackhole_dial holes;
     p2p_list requests;
     name names[NAMES_MAX];
     size_t name_count;
@@ -64,13 +67,22 @@ struct job {
 
 /* --- the end of a job --- */
 
-static void stop_attempts(job *own) {
+/* An attempt ended without a connection: a sign of a black hole unless something came back. */
+static void note_silence(const attempt *each) {
+    if (!each->answered)
+        p2p_blackhole_dialled(each->job->swarm->holes, &each->dial.addr, false);
+}
+
+/* overtaken: they had their chance, another was faster or the time is up. */
+static void stop_attempts(job *own, bool overtaken) {
     for (size_t i = 0; i < own->attempt_count; i++) {
         attempt *each = own->attempts[i];
         if (each->running) {
             each->running = false;
             own->running--;
             own->swarm->attempts--;
+            if (overtaken)
+                note_silence(each);
             each->transport->type->cancel(each->transport, &each->dial);
         }
         each->over = true;
@@ -108,7 +120,7 @@ static void finish(job *own, p2p_conn *conn, const p2p_reason *reason) {
     if (own->over)
         return;
     own->over = true;
-    stop_attempts(own);
+    stop_attempts(own, conn != NULL || (reason != NULL && reason->err == P2P_ERR_TIMEOUT));
     while (!p2p_list_empty(&own->requests))
         answer(swarm, P2P_CONTAINER(own->requests.next, request, node), conn, reason);
     p2p_timer_set(&swarm->env->timers, &own->timer, P2P_NEVER);
@@ -205,8 +217,10 @@ static void timer_fired(p2p_timer *timer, p2p_time now) {
 
 void p2p_swarm_dial_progress(void *ctx, p2p_dial *dial) {
     (void)ctx;
-    job *own = P2P_CONTAINER(dial, attempt, dial)->job;
+    attempt *progressing = P2P_CONTAINER(dial, attempt, dial);
+    job *own = progressing->job;
     p2p_env *env = own->swarm->env;
+    progressing->answered = true;
     if (own->pauses++ >= PROGRESS_PAUSES)
         return;
     for (size_t i = 0; i < own->attempt_count; i++) {
@@ -229,6 +243,9 @@ void p2p_swarm_dial_failed(void *ctx, p2p_dial *dial, p2p_err err, const char *t
             true; /* the peer refused the security protocol that was assumed: ask it this time */
         start_attempt(each);
     } else {
+        /* What this host lacks says nothing about the network. */
+        if (err != P2P_ERR_NO_MEMORY && err != P2P_ERR_LIMIT && err != P2P_ERR_NO_DESCRIPTOR)
+            note_silence(each);
         note_failure(own, each, err, text);
     }
     schedule(own);
@@ -244,6 +261,7 @@ p2p_err p2p_swarm_transport_connected(
     each->running = false;
     own->running--;
     swarm->attempts--;
+    p2p_blackhole_dialled(swarm->holes, &dial->addr, true);
     p2p_err err = p2p_swarm_connected(swarm, remote, conn, false);
     if (err != P2P_OK) {
         note_failure(own, each, err, p2p_err_text(err));
@@ -267,6 +285,19 @@ static bool has_attempt(const job *own, const p2p_multiaddr *addr) {
     return false;
 }
 
+static bool left_out(job *own, const p2p_multiaddr *addr) {
+    static const char *const NAMES[P2P_BLACKHOLE_KINDS] = {"UDP", "IPv6"};
+    char text[P2P_MULTIADDR_TEXT_MAX];
+    p2p_blackhole_kind kind;
+    if (!p2p_blackhole_skips(own->swarm->holes, &own->holes, addr, &kind))
+        return false;
+    p2p_multiaddr_format(text, sizeof text, addr);
+    own->reason = p2p_reason_of(P2P_ERR_UNREACHABLE,
+        "%.100s was left out: %s to public addresses fails here, as the latest %d dials showed",
+        text, NAMES[kind], P2P_BLACKHOLE_WINDOW);
+    return true;
+}
+
 static void add_attempt(job *own, const p2p_multiaddr *addr, const char *host_name) {
     p2p_swarm *swarm = own->swarm;
     if (own->attempt_count == P2P_DIAL_ADDRS_MAX || has_attempt(own, addr))
@@ -282,6 +313,8 @@ static void add_attempt(job *own, const p2p_multiaddr *addr, const char *host_na
             p2p_reason_of(P2P_ERR_UNSUPPORTED, "no transport of this host can dial %.160s", text);
         return;
     }
+    if (left_out(own, addr))
+        return;
     attempt *each = p2p_mem_alloc(swarm->env->mem, sizeof *each);
     if (each == NULL) {
         own->reason = p2p_reason_of(P2P_ERR_NO_MEMORY, "out of memory");
@@ -292,6 +325,7 @@ static void add_attempt(job *own, const p2p_multiaddr *addr, const char *host_na
     each->dial.addr = *addr;
     each->dial.expected = own->peer;
     each->dial.insecure_tls = own->insecure_tls;
+    each->dial.webrtc_version = own->webrtc_version;
     snprintf(each->dial.host_name, sizeof each->dial.host_name, "%s", host_name);
     own->attempts[own->attempt_count++] = each;
 }
@@ -446,6 +480,7 @@ static job *new_job(p2p_swarm *swarm, const p2p_peer_id *peer, const p2p_dial_op
     own->peer = *peer;
     own->force_new = options != NULL && options->force_new;
     own->insecure_tls = options != NULL && options->insecure_tls;
+    own->webrtc_version = options == NULL ? 0 : options->webrtc_version;
     p2p_list_init(&own->requests);
     if (p2p_timers_expect(&swarm->env->timers, &own->timer, timer_fired) != P2P_OK) {
         p2p_mem_free(swarm->env->mem, own, sizeof *own);

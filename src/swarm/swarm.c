@@ -27,6 +27,7 @@ p2p_err p2p_swarm_init(p2p_swarm *swarm, p2p_env *env, const p2p_gater *gater,
     p2p_list_init(&swarm->conns);
     p2p_list_init(&swarm->jobs);
     p2p_list_init(&swarm->events);
+    p2p_map_init(&swarm->by_peer, env->mem, random_seed(env));
     p2p_map_init(&swarm->per_ip, env->mem, random_seed(env));
     p2p_peerstore_init(
         &swarm->peers, env->mem, random_seed(env), env->limits->peers, env->limits->addrs_per_peer);
@@ -80,6 +81,7 @@ void p2p_swarm_deinit(p2p_swarm *swarm) {
         transport->type->free(transport);
     }
     p2p_peerstore_deinit(&swarm->peers);
+    p2p_map_deinit(&swarm->by_peer);
     p2p_map_deinit(&swarm->per_ip);
     p2p_mem_free(env->mem, swarm->protocols, swarm->protocol_count * sizeof swarm->protocols[0]);
 }

@@ -20,6 +20,7 @@ struct p2p_dial {
     p2p_multiaddr addr;   /* without the peer's /p2p at the end */
     p2p_peer_id expected; /* len 0: any */
     bool insecure_tls;
+    int webrtc_version;   /* 1 or 2; 0: not said */
     bool patient;         /* see upgrade.h */
     char host_name[256];  /* the name the address was resolved from, for Host and SNI; "" if none */
     void *transport_data; /* the transport's own, between dial and its end */

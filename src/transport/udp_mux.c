@@ -31,6 +31,7 @@ struct p2p_udp_sock {
     p2p_sockaddr at;    /* as asked for */
     p2p_sockaddr local; /* as bound; family 0: not bound yet */
     bool listening;     /* somebody asked to listen here; else only dialled from */
+    bool own;           /* by its one user */
     p2p_dead dead;
 };
 
@@ -228,6 +229,10 @@ static bool draw_datagrams(
     p2p_udp_sock *sock = P2P_CONTAINER(base, p2p_udp_sock, sock);
     if (draw_loose(sock, dst, cap, out))
         return true;
+    if (p2p_list_empty(&sock->users)) { /* it was kept for a goodbye, which is out now */
+        bury_sock(sock);
+        return false;
+    }
     for (p2p_list *node; (node = p2p_list_pop(&sock->senders)) != NULL;) {
         p2p_udp_sender *sender = P2P_CONTAINER(node, p2p_udp_sender, node);
         if (sender->draw(sender, dst, cap, max_segments, out))
@@ -314,7 +319,8 @@ p2p_err p2p_udp_dial(p2p_udp *udp, p2p_udp_user *user, const p2p_sockaddr *remot
     p2p_udp_sock *found = NULL;
     for (p2p_list *node = udp->socks.next; node != &udp->socks; node = node->next) {
         p2p_udp_sock *sock = sock_of(node);
-        if (reaches(sock, remote) && (found == NULL || (sock->listening && !found->listening)))
+        if (!sock->own && reaches(sock, remote) &&
+            (found == NULL || (sock->listening && !found->listening)))
             found = sock;
     }
     if (found != NULL) {
@@ -325,14 +331,24 @@ p2p_err p2p_udp_dial(p2p_udp *udp, p2p_udp_user *user, const p2p_sockaddr *remot
     return bind_new(udp, user, &any, false);
 }
 
+p2p_err p2p_udp_own(p2p_udp *udp, p2p_udp_user *user, const p2p_sockaddr *remote) {
+    p2p_sockaddr any = {.family = remote->family};
+    p2p_err err = bind_new(udp, user, &any, false);
+    if (err == P2P_OK)
+        user->sock->own = true;
+    return err;
+}
+
 void p2p_udp_release(p2p_udp_user *user) {
     p2p_udp_sock *sock = user->sock;
     if (sock == NULL)
         return;
     p2p_list_remove(&user->node);
     user->sock = NULL;
-    /* While the host tells of a closed socket, that one is in no list and buried there. */
-    if (p2p_list_empty(&sock->users) && p2p_list_linked(&sock->node))
+    /* While the host tells of a closed socket, that one is in no list and buried there. Its last
+     * user's goodbye goes out first. */
+    if (p2p_list_empty(&sock->users) && p2p_list_linked(&sock->node) &&
+        p2p_list_empty(&sock->loose))
         bury_sock(sock);
 }
 

@@ -77,9 +77,16 @@ P2P_NODISCARD p2p_err p2p_udp_listen(p2p_udp *udp, p2p_udp_user *user, const p2p
  * also hears others on (which hole punching needs), else the shared one of the family.
  */
 P2P_NODISCARD p2p_err p2p_udp_dial(p2p_udp *udp, p2p_udp_user *user, const p2p_sockaddr *remote);
+/*
+ * A socket of its own, on a port that the system chooses, to reach `remote`: for protocols that
+ * tell two connections between the same two ports apart by nothing (DTLS). Nobody else dials from
+ * it.
+ */
+P2P_NODISCARD p2p_err p2p_udp_own(p2p_udp *udp, p2p_udp_user *user, const p2p_sockaddr *remote);
 /* One more user of a bound socket. */
 void p2p_udp_share(p2p_udp_sock *sock, p2p_udp_user *user);
-/* Gives the socket back; it is closed with its last user. Does nothing without a socket. */
+/* Gives the socket back; it is closed with its last user, once what that one
+ * gave to p2p_udp_send is out. Does nothing without a socket. */
 void p2p_udp_release(p2p_udp_user *user);
 
 /* The sender has something to send (or may have). */

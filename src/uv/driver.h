@@ -19,7 +19,7 @@
 
 enum {
     P2P_UV_READ_MAX = 256 * 1024, /* bytes of one read from a stream socket */
-    P2P_UV_DRAW_MAX = 256 * 1024, /* bytes drawn for one write; also the most a full socket keeps */
+    P2P_UV_DRAW_MAX = 128 * 1024, /* bytes drawn for one write; also the most a full socket keeps */
     P2P_UV_DATAGRAM_MAX = 65536,
     P2P_UV_RESOLVES_MAX = 8,   /* names being looked up at once */
     P2P_UV_NAMES_MAX = 64,     /* names waiting for that */

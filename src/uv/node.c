@@ -25,6 +25,7 @@ struct p2p_node {
     uv_loop_t *loop;
     p2p_uv_driver driver;
     p2p_host *host;
+    p2p_identity *identity; /* made here, when the configuration has none */
     uv_async_t async;
     uv_mutex_t lock; /* of posts */
     post posts[POSTS_MAX];
@@ -86,7 +87,13 @@ static p2p_err start_host(p2p_node *node, const p2p_config *config) {
         filled.random = (p2p_random){fill_random, NULL};
     if (filled.wall_ms == 0)
         filled.wall_ms = wall_clock_ms();
-    p2p_err err = p2p_host_new(&node->host, &filled, uv_hrtime());
+    p2p_err err = P2P_OK;
+    if (filled.identity == NULL) {
+        err = p2p_identity_generate(&node->identity, P2P_ED25519, &node->mem, &filled.random);
+        filled.identity = node->identity;
+    }
+    if (err == P2P_OK)
+        err = p2p_host_new(&node->host, &filled, uv_hrtime());
     if (err == P2P_OK)
         p2p_uv_driver_start(&node->driver, node->host);
     return err;
@@ -95,6 +102,7 @@ static p2p_err start_host(p2p_node *node, const p2p_config *config) {
 static void free_memory(p2p_node *node) {
     p2p_mem mem = node->mem;
     uv_mutex_destroy(&node->lock);
+    p2p_identity_free(node->identity);
     p2p_mem_free(&mem, node, sizeof *node);
 }
 

@@ -22,6 +22,7 @@
 #include "webrtc/dtls.h"
 
 #include <openssl/err.h>
+#include <openssl/srtp.h>
 #include <openssl/ssl.h>
 
 #include "base/buf.h"
@@ -167,7 +168,10 @@ static bool configure(SSL_CTX *ctx, const p2p_certificate *certificate) {
            SSL_CTX_use_certificate_ASN1(ctx, (int)certificate->der_len, certificate->der) == 1 &&
            SSL_CTX_use_PrivateKey_ASN1(
                EVP_PKEY_EC, ctx, certificate->key, (long)certificate->key_len) == 1 &&
-           SSL_CTX_check_private_key(ctx) == 1;
+           SSL_CTX_check_private_key(ctx) == 1 &&
+           /* There is no SRTP here, but pion (go-libp2p) ends a handshake in which the extension is
+            * not offered or not answered. 0 is success for this function alone. */
+           SSL_CTX_set_tlsext_use_srtp(ctx, "SRTP_AES128_CM_SHA1_80") == 0;
 }
 
 p2p_err p2p_dtls_context_new(

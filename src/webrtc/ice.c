@@ -87,6 +87,7 @@ p2p_err p2p_ice_new(p2p_ice **out, const p2p_ice_config *config, const p2p_mem *
     ice->lite = config->lite;
     ice->controlling = config->controlling;
     ice->remote_lite = config->remote_lite;
+    ice->first_pause = config->first_pause > 0 ? config->first_pause : P2P_SECOND / 2;
     ice->selected = ICE_NONE;
     ice->next_check_at = now;
     ice->first_valid_at = P2P_NEVER;

@@ -48,6 +48,9 @@ typedef struct p2p_ice_config {
     bool lite;
     bool controlling; /* a lite agent never is */
     bool remote_lite; /* the peer is: this side stays controlling whatever it says */
+    /* A full agent's first pause before it repeats a check; 0: half a second, as RFC 8445 §14.3
+     * asks of agents that check many pairs at once. */
+    p2p_time first_pause;
 } p2p_ice_config;
 
 typedef enum p2p_ice_event {

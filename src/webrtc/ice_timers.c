@@ -4,7 +4,8 @@
  * §6.2.1), nomination (RFC 8445 §8.1.1), consent (RFC 7675) and the verdict that a path, or all, is
  * dead.
  *
- * A check is sent seven times, the pause doubling from half a second. A new one starts every 50 ms,
+ * A check is sent seven times, the pause doubling from half a second (or what
+ * the configuration says). A new one starts every 50 ms,
  * those provoked by the peer first. The controlling side nominates its best pair once nothing
  * better is still being tried, or 200 ms after the first success. From then on only the selected
  * pair is checked, every five seconds with jitter. When it falls silent all others are tried again,
@@ -23,7 +24,6 @@ enum {
 };
 
 #define PACE (50 * P2P_MILLISECOND)
-#define RTO (500 * P2P_MILLISECOND)
 #define NOMINATE_AFTER (200 * P2P_MILLISECOND)
 #define CONSENT_EVERY (5 * P2P_SECOND)
 #define DISCONNECTED_AFTER (12 * P2P_SECOND) /* several checks unanswered */
@@ -238,7 +238,9 @@ static void prepare(p2p_ice *ice, ice_pair *pair, p2p_time now) {
         return;
     }
     pair->sends++;
-    pair->send_at = now + (pair->sends == SENDS_MAX ? RTO * LAST_WAIT : RTO << (pair->sends - 1));
+    p2p_time pause = ice->first_pause;
+    pair->send_at =
+        now + (pair->sends == SENDS_MAX ? pause * LAST_WAIT : pause << (pair->sends - 1));
 }
 
 static p2p_err write_check(

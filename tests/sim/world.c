@@ -180,6 +180,13 @@ node *world_add(world *w, const p2p_config *given) {
     return n;
 }
 
+void world_move(node *n, uint8_t a, uint8_t b, uint8_t c, uint8_t d) {
+    n->ip = (p2p_sockaddr){.family = 4, .ip = {a, b, c, d}};
+    p2p_input input = {
+        .type = P2P_INPUT_INTERFACES, .now = n->world->now, .addrs = &n->ip, .addr_count = 1};
+    p2p_host_input(n->host, &input);
+}
+
 node *world_add_raw(world *w, node_input_fn on_input) {
     node *n = new_node(w);
     n->on_input = on_input;
@@ -380,7 +387,7 @@ static void send_datagram(node *n, sim_socket *s, const p2p_datagrams *d, p2p_by
     if (to == NULL)
         return;
     const link *l = world_path(w, n, to->owner);
-    if (l->down || (l->mtu > 0 && bytes.len > l->mtu) ||
+    if (l->down || l->no_udp || (l->mtu > 0 && bytes.len > l->mtu) ||
         (l->loss > 0 && world_chance(w) < l->loss)) {
         w->datagrams_lost++;
         return;

@@ -253,9 +253,25 @@ static void without_memory_there_is_no_node_and_no_leak(void **state) {
     scene_init(&s);
     p2p_config config = config_of(&s, 0);
     sweep_allocations(make_and_free, &config);
-    config.identity = NULL;
+    config.size = 0;
     check_err(P2P_ERR_INVALID, p2p_node_new(&s.node[0], &config));
     check(s.node[0] == NULL);
+    scene_deinit(&s);
+}
+
+static void a_node_without_an_identity_makes_one(void **state) {
+    (void)state;
+    scene s;
+    scene_init(&s);
+    p2p_config config = config_of(&s, 0);
+    config.identity = NULL;
+    sweep_allocations(make_and_free, &config);
+    for (int i = 0; i < 2; i++)
+        check_ok(p2p_node_new(&s.node[i], &config));
+    const p2p_peer_id *id = p2p_host_peer(p2p_node_host(s.node[0]));
+    check(id->len > 0 && !p2p_peer_id_equal(id, p2p_host_peer(p2p_node_host(s.node[1]))));
+    for (int i = 0; i < 2; i++)
+        p2p_node_free(s.node[i]);
     scene_deinit(&s);
 }
 
@@ -268,6 +284,7 @@ int main(void) {
         cmocka_unit_test(posts_are_bounded),
         cmocka_unit_test(freeing_at_any_time_leaves_nothing),
         cmocka_unit_test(without_memory_there_is_no_node_and_no_leak),
+        cmocka_unit_test(a_node_without_an_identity_makes_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

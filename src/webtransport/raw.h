@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Sessions at paths that programs serve themselves (p2p/webtransport.h). */
+#ifndef P2P_WEBTRANSPORT_RAW_H
+#define P2P_WEBTRANSPORT_RAW_H
+
+#include "webtransport/wt.h"
+
+/* Takes the session if somebody serves the path: 200, 404 or 503. */
+unsigned p2p_wt_raw_request(p2p_env *env, p2p_wt_session *session, const p2p_h3_request *request);
+
+#endif

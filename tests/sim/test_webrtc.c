@@ -1,0 +1,974 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ *     a ──── 1 to 300 ms, lossy, disordered ──── b
+ *
+ * webrtc-direct between hosts: what the handshake proves, streams on data channels and their ends,
+ * bad paths, an address that changes, and strangers. DTLS draws the provider's randomness, so no
+ * scenario compares traces.
+ */
+#include <p2p/perf.h>
+#include <p2p/ping.h>
+
+#include "base/cursor.h"
+#include "host/host.h"
+#include "sim/world.h"
+#include "webrtc/router.h"
+#include "webrtc/stun.h"
+
+typedef struct pings {
+    size_t answers;
+    p2p_time rtt;
+    p2p_err err;
+} pings;
+
+static void on_ping(void *ctx, p2p_ping *ping, p2p_err err, p2p_time rtt) {
+    pings *p = ctx;
+    p->err = err;
+    if (err != P2P_OK)
+        return;
+    p->rtt = rtt;
+    if (++p->answers < 5)
+        p2p_ping_send(ping);
+    else
+        p2p_ping_stop(ping);
+}
+
+static p2p_config webrtc_config(void) {
+    static const p2p_transport_type *const transports[] = {&p2p_webrtc_direct, NULL};
+    p2p_config config = P2P_CONFIG_DEFAULTS;
+    config.transports = transports;
+    return config;
+}
+
+static void start_pair(world *w, node **a, node **b, const link *path) {
+    p2p_config config = webrtc_config();
+    world_init(w, 7);
+    *a = world_add(w, &config);
+    *b = world_add(w, &config);
+    world_link(w, *a, *b, path);
+    check_ok(p2p_host_add_protocol((*b)->host, &p2p_ping_protocol, NULL));
+    check_ok(p2p_host_add_protocol((*b)->host, &p2p_perf_protocol, NULL));
+    world_listen(*b, "/udp/4001/webrtc-direct");
+}
+
+static void dial_version(node *a, node *b, int version) {
+    p2p_multiaddr addr;
+    p2p_dial_options options = {.size = sizeof options, .webrtc_version = version};
+    check(p2p_host_addr(b->host, 0, &addr));
+    check_ok(p2p_host_dial(a->host, p2p_host_peer(b->host), &addr, 1, &options, NULL));
+    world_pump(a);
+}
+
+static void two_hosts_ping(int version) {
+    world w;
+    node *a, *b;
+    start_pair(&w, &a, &b, &(link){.latency = 50 * P2P_MILLISECOND, .mtu = 1260});
+    dial_version(a, b, version);
+    world_run(&w, 2 * P2P_SECOND);
+    if (b->connected != 1 || a->connected != 1)
+        fail_msg("a: %zu %s, b: %zu %s", a->disconnected, a->last_reason.text, b->disconnected,
+            b->last_reason.text);
+    check(p2p_peer_id_equal(p2p_conn_peer(a->last_conn), p2p_host_peer(b->host)));
+    check(p2p_peer_id_equal(p2p_conn_peer(b->last_conn), p2p_host_peer(a->host)));
+    check(strcmp(p2p_conn_transport(a->last_conn), "webrtc-direct") == 0);
+    check(strcmp(p2p_conn_security(a->last_conn), "") == 0);
+    check(strcmp(p2p_conn_muxer(a->last_conn), "") == 0);
+    check(p2p_multiaddr_has(p2p_conn_remote(a->last_conn), P2P_CERTHASH));
+    check(p2p_multiaddr_has(p2p_conn_remote(b->last_conn), P2P_WEBRTC_DIRECT));
+    check(p2p_conn_local(b->last_conn)->len > 0);
+    pings p = {0};
+    p2p_ping *ping;
+    check_ok(p2p_ping_start(&ping, a->last_conn, P2P_SECOND, on_ping, &p));
+    world_run(&w, 5 * P2P_SECOND);
+    check_ok(p.err);
+    check(p.answers == 5);
+    check(p.rtt == 100 * P2P_MILLISECOND);
+    p2p_host_close(a->host);
+    world_run(&w, P2P_SECOND);
+    check(a->stopped);
+    check(b->disconnected == 1);
+    check_err(P2P_ERR_EOF, b->last_reason.err);
+    check(b->last_reason.by_peer);
+    world_deinit(&w);
+}
+
+static void two_hosts_ping_by_version_1(void **state) {
+    (void)state;
+    two_hosts_ping(1);
+}
+
+static void two_hosts_ping_by_version_2(void **state) {
+    (void)state;
+    two_hosts_ping(2);
+}
+
+static void the_address_survives_a_restart(void **state) {
+    (void)state;
+    world w;
+    p2p_config config = webrtc_config();
+    p2p_multiaddr first, second;
+    world_init(&w, 5);
+    node *a = world_add(&w, &config);
+    world_listen(a, "/udp/4001/webrtc-direct");
+    check(p2p_host_addr(a->host, 0, &first));
+    p2p_host *again;
+    config.identity = a->identity;
+    config.mem = a->mem.mem;
+    config.random = a->random.random;
+    check_ok(p2p_host_new(&again, &config, w.now));
+    node *b = world_add(&w, &config);
+    p2p_host_free(b->host);
+    b->host = again;
+    world_listen(b, "/udp/4001/webrtc-direct");
+    check(p2p_host_addr(b->host, 0, &second));
+    p2p_component one, two;
+    check(p2p_multiaddr_find(&first, P2P_CERTHASH, NULL, &one));
+    check(p2p_multiaddr_find(&second, P2P_CERTHASH, NULL, &two));
+    check_same(one.value, two.value);
+    p2p_host_free(again);
+    p2p_identity_free(b->identity);
+    b->identity = NULL;
+    b->host = NULL;
+    world_deinit(&w);
+}
+
+/* --- the handshake --- */
+
+static p2p_reason dial_reason;
+
+static void note_dial(node *self, const p2p_event *event) {
+    (void)self;
+    if (event->type == P2P_EVENT_DIAL_FAILED)
+        dial_reason = event->reason;
+}
+
+static void another_peer_than_expected_is_refused(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    p2p_multiaddr addr;
+    start_pair(&w, &a, &b, &(link){.latency = 5 * P2P_MILLISECOND});
+    a->on_event = note_dial;
+    check(p2p_host_addr(b->host, 0, &addr));
+    check_ok(p2p_host_add_protocol(a->host, &p2p_ping_protocol, NULL));
+    p2p_config config = webrtc_config();
+    node *c = world_add(&w, &config);
+    check_ok(p2p_host_dial(a->host, p2p_host_peer(c->host), &addr, 1, NULL, NULL));
+    world_pump(a);
+    world_run(&w, 5 * P2P_SECOND);
+    check_err(P2P_ERR_WRONG_PEER, dial_reason.err);
+    check(strstr(dial_reason.text, "wrong peer") != NULL);
+    /* The listener is done with its last message, before the dialler has judged it. */
+    check(a->connected == 0 && b->connected == b->disconnected);
+    world_deinit(&w);
+}
+
+static void another_certificate_than_named_is_refused(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    p2p_multiaddr addr;
+    start_pair(&w, &a, &b, &(link){.latency = 5 * P2P_MILLISECOND});
+    a->on_event = note_dial;
+    check(p2p_host_addr(b->host, 0, &addr));
+    addr.bytes[addr.len - 1] ^= 1;
+    check_ok(p2p_host_dial(a->host, p2p_host_peer(b->host), &addr, 1, NULL, NULL));
+    world_pump(a);
+    world_run(&w, 5 * P2P_SECOND);
+    check_err(P2P_ERR_BAD_CERTIFICATE, dial_reason.err);
+    check(strstr(dial_reason.text, "certificate") != NULL);
+    check(a->connected == 0 && b->connected == 0);
+    world_deinit(&w);
+}
+
+static void an_address_without_a_hash_cannot_be_dialled(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    p2p_multiaddr addr;
+    start_pair(&w, &a, &b, &(link){.latency = 5 * P2P_MILLISECOND});
+    a->on_event = note_dial;
+    check_ok(p2p_multiaddr_parse(&addr, "/ip4/10.0.0.2/udp/4001/webrtc-direct", NULL));
+    check_ok(p2p_host_dial(a->host, p2p_host_peer(b->host), &addr, 1, NULL, NULL));
+    world_pump(a);
+    world_run(&w, P2P_SECOND);
+    check_err(P2P_ERR_UNSUPPORTED, dial_reason.err);
+    world_deinit(&w);
+}
+
+static void nobody_there_is_a_time_out(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    start_pair(&w, &a, &b, &(link){.latency = 5 * P2P_MILLISECOND, .down = true});
+    a->on_event = note_dial;
+    world_dial(a, b);
+    world_run(&w, 30 * P2P_SECOND);
+    check_err(P2P_ERR_TIMEOUT, dial_reason.err);
+    check(strstr(dial_reason.text, "no answer") != NULL);
+    world_deinit(&w);
+}
+
+static bool refuse_secured(
+    void *ctx, bool outbound, const p2p_peer_id *peer, const p2p_multiaddr *remote) {
+    (void)ctx;
+    (void)outbound;
+    (void)peer;
+    (void)remote;
+    return false;
+}
+
+static void a_gated_peer_is_disconnected(void **state) {
+    (void)state;
+    world w;
+    p2p_config config = webrtc_config();
+    world_init(&w, 3);
+    node *a = world_add(&w, &config);
+    config.gater.secured = refuse_secured;
+    node *b = world_add(&w, &config);
+    world_listen(b, "/udp/4001/webrtc-direct");
+    world_dial(a, b);
+    world_run(&w, 2 * P2P_SECOND);
+    check(b->connected == 0);
+    check(a->connected == a->disconnected);
+    world_deinit(&w);
+}
+
+static void ignore_answer(void *ctx, p2p_ping *ping, p2p_err err, p2p_time rtt) {
+    (void)ctx;
+    (void)rtt;
+    if (err == P2P_OK)
+        p2p_ping_stop(ping);
+}
+
+static void try_ping(node *self, const p2p_event *event) {
+    p2p_ping *ping;
+    if (event->type != P2P_EVENT_CONNECTED)
+        return;
+    p2p_err err = p2p_ping_start(&ping, event->conn, P2P_SECOND, ignore_answer, self);
+    (void)err; /* it may fail like everything else */
+}
+
+/* Fails every request for memory of one side in turn, from the handshake to the answer. */
+static void every_want_of_memory_is_survived(void **state) {
+    (void)state;
+    for (size_t fail = 1; fail < 300; fail += 1) {
+        world w;
+        node *a, *b;
+        start_pair(&w, &a, &b, &(link){.latency = P2P_MILLISECOND});
+        node *poor = fail % 2 == 0 ? a : b;
+        a->on_event = try_ping;
+        poor->mem.fail_at = poor->mem.requests + fail;
+        p2p_multiaddr addr;
+        uint64_t request;
+        check(p2p_host_addr(b->host, 0, &addr));
+        if (p2p_host_dial(a->host, NULL, &addr, 1, NULL, &request) == P2P_OK)
+            world_pump(a);
+        world_run(&w, 20 * P2P_SECOND);
+        world_deinit(&w); /* checks for leaks */
+    }
+}
+
+/* --- bytes --- */
+
+static p2p_perf_progress result;
+
+static void on_perf(void *ctx, p2p_perf *perf, const p2p_perf_progress *progress) {
+    (void)ctx;
+    (void)perf;
+    result = *progress;
+}
+
+static p2p_time transfer(const link *path, uint64_t up, uint64_t down) {
+    world w;
+    node *a, *b;
+    start_pair(&w, &a, &b, path);
+    world_dial(a, b);
+    world_run(&w, 20 * P2P_SECOND);
+    if (a->connected != 1)
+        fail_msg("not connected: %s", a->last_reason.text);
+    p2p_perf *perf;
+    p2p_time start = w.now;
+    result = (p2p_perf_progress){0};
+    check_ok(p2p_perf_start(&perf, a->last_conn, up, down, 0, on_perf, NULL));
+    while (!result.done && w.now < start + 120 * P2P_SECOND)
+        world_run(&w, 100 * P2P_MILLISECOND);
+    p2p_time took = w.now - start;
+    check(result.done);
+    check_ok(result.err);
+    check(result.uploaded == up && result.downloaded == down);
+    world_deinit(&w);
+    return took;
+}
+
+static void megabytes_arrive_both_ways(void **state) {
+    (void)state;
+    transfer(&(link){.latency = 10 * P2P_MILLISECOND, .mtu = 1260}, 20 << 20, 10 << 20);
+}
+
+static void loss_up_to_a_fifth_is_repaired(void **state) {
+    (void)state;
+    for (int percent = 1; percent <= 20; percent += 5)
+        transfer(&(link){.latency = 10 * P2P_MILLISECOND, .loss = percent / 100.0}, 256 << 10,
+            256 << 10);
+}
+
+static void disorder_and_doubles_are_repaired(void **state) {
+    (void)state;
+    transfer(&(link){.latency = 10 * P2P_MILLISECOND,
+                 .jitter = 5 * P2P_MILLISECOND,
+                 .loss = 0.01,
+                 .duplication = 0.05},
+        2 << 20, 2 << 20);
+}
+
+static void short_and_long_ways_work(void **state) {
+    (void)state;
+    static const p2p_time latencies[] = {1, 30, 100, 300};
+    for (size_t i = 0; i < P2P_COUNT(latencies); i++)
+        transfer(
+            &(link){.latency = latencies[i] * P2P_MILLISECOND, .rate = 20 << 20}, 1 << 20, 1 << 20);
+}
+
+static void windows_are_wide_enough_for_a_long_way(void **state) {
+    (void)state;
+    /* 20 MB/s, 100 ms there and back: the least window that fills it is 2 MB. */
+    p2p_time took =
+        transfer(&(link){.latency = 50 * P2P_MILLISECOND, .rate = 20 << 20}, 0, 64 << 20);
+    print_message("64 MiB at 20 MiB/s and 100 ms took %.1f s\n", (double)took / 1e9);
+    check(took < 12 * P2P_SECOND);
+}
+
+/* --- streams --- */
+
+enum { MANY = 100 };
+
+typedef struct many {
+    size_t opened, answered, closed, again;
+    p2p_stream_end last;
+} many;
+
+static const char *const ECHO_ID[] = {"/echo/1", NULL};
+
+static void echo_readable(p2p_stream *stream, void *self) {
+    (void)self;
+    for (p2p_bytes view; (view = p2p_stream_peek(stream)).len > 0;) {
+        size_t taken = p2p_stream_write(stream, view);
+        p2p_stream_consume(stream, taken);
+        if (taken < view.len)
+            return;
+    }
+    if (p2p_stream_at_end(stream))
+        p2p_stream_shut(stream);
+}
+
+static void nothing(p2p_stream *stream, void *self) {
+    (void)stream;
+    (void)self;
+}
+
+static void nothing_closed(p2p_stream *stream, const p2p_stream_end *end, void *self) {
+    (void)stream;
+    (void)end;
+    (void)self;
+}
+
+static const p2p_protocol echo = {.size = sizeof(p2p_protocol),
+    .ids = ECHO_ID,
+    .inbound = true,
+    .opened = nothing,
+    .readable = echo_readable,
+    .writable = echo_readable,
+    .closed = nothing_closed};
+
+static void ask(p2p_stream *stream, void *self) {
+    many *m = self;
+    m->opened++;
+    check(p2p_stream_write(stream, P2P_LITERAL("half of it")) == 10);
+    p2p_stream_shut(stream);
+}
+
+static void answered(p2p_stream *stream, void *self) {
+    many *m = self;
+    p2p_bytes view = p2p_stream_peek(stream);
+    if (!p2p_stream_at_end(stream) && view.len == 10) {
+        check_same(view, P2P_LITERAL("half of it"));
+        m->answered++;
+        p2p_stream_consume(stream, view.len);
+    }
+}
+
+static void asked(p2p_stream *stream, const p2p_stream_end *end, void *self) {
+    many *m = self;
+    (void)stream;
+    m->closed++;
+    m->last = *end;
+}
+
+static const p2p_protocol asker = {.size = sizeof(p2p_protocol),
+    .ids = ECHO_ID,
+    .opened = ask,
+    .readable = answered,
+    .writable = nothing,
+    .closed = asked};
+
+static void a_hundred_streams_each_end_in_halves(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    many m = {0};
+    start_pair(&w, &a, &b, &(link){.latency = 10 * P2P_MILLISECOND, .loss = 0.01});
+    check_ok(p2p_host_add_protocol(b->host, &echo, NULL));
+    world_dial(a, b);
+    world_run(&w, 2 * P2P_SECOND);
+    for (int round = 0; round < 3; round++) {
+        m = (many){0};
+        for (size_t started = 0; started < MANY; started++)
+            check_ok(p2p_conn_open(a->last_conn, &asker, &m, NULL));
+        world_pump(a);
+        world_run(&w, 10 * P2P_SECOND);
+        check(m.opened == MANY && m.answered == MANY && m.closed == MANY);
+        check_ok(m.last.err);
+    }
+    p2p_conn_stats stats;
+    p2p_conn_get_stats(b->last_conn, &stats);
+    check(stats.streams == 0);
+    p2p_conn_get_stats(a->last_conn, &stats);
+    check(stats.streams == 0);
+    world_deinit(&w);
+}
+
+/* js-libp2p would close the eleventh. */
+static void a_listener_is_shy_until_it_hears_the_dialler(void **state) {
+    (void)state;
+    world w;
+    p2p_config config = webrtc_config();
+    config.no_identify = true;
+    many m = {0};
+    world_init(&w, 3);
+    node *a = world_add(&w, &config), *b = world_add(&w, &config);
+    check_ok(p2p_host_add_protocol(a->host, &echo, NULL));
+    world_listen(b, "/udp/4001/webrtc-direct");
+    world_dial(a, b);
+    world_run(&w, P2P_SECOND);
+    check(b->connected == 1);
+    for (int i = 0; i < 10; i++)
+        check_ok(p2p_conn_open(b->last_conn, &asker, &m, NULL));
+    check_err(P2P_ERR_AGAIN, p2p_conn_open(b->last_conn, &asker, &m, NULL));
+    world_pump(b);
+    world_run(&w, P2P_SECOND);
+    check(m.answered == 10);
+    check_ok(p2p_conn_open(b->last_conn, &asker, &m, NULL));
+    world_pump(b);
+    world_run(&w, P2P_SECOND);
+    check(m.answered == 11 && m.closed == 11);
+    world_deinit(&w);
+}
+
+static many greetings;
+
+static void greet_when_connected(node *self, const p2p_event *event) {
+    (void)self;
+    for (int i = 0; i < 10 && event->type == P2P_EVENT_CONNECTED; i++)
+        check_ok(p2p_conn_open(event->conn, &asker, &greetings, NULL));
+}
+
+/* Channels overtake each other when packets are lost, also the one with the handshake's last
+ * message. */
+static void streams_that_come_before_the_handshake_is_complete_are_kept(void **state) {
+    (void)state;
+    p2p_config config = webrtc_config();
+    config.no_identify = true;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        world w;
+        greetings = (many){0};
+        world_init(&w, seed);
+        node *a = world_add(&w, &config), *b = world_add(&w, &config);
+        world_link(&w, a, b, &(link){.latency = 20 * P2P_MILLISECOND, .loss = 0.2});
+        check_ok(p2p_host_add_protocol(a->host, &echo, NULL));
+        b->on_event = greet_when_connected;
+        world_listen(b, "/udp/4001/webrtc-direct");
+        world_dial(a, b);
+        world_run(&w, 60 * P2P_SECOND);
+        if (a->connected == 1 && (greetings.answered != 10 || greetings.closed != 10))
+            fail_msg("seed %u: %zu answered", (unsigned)seed, greetings.answered);
+        world_deinit(&w);
+    }
+}
+
+/* An application that does not read holds up its peer, and nobody breaks. */
+typedef struct sluggard {
+    p2p_stream *stream;
+    size_t received;
+    bool at_end;
+} sluggard;
+
+static sluggard lazy;
+
+static void lazy_readable(p2p_stream *stream, void *self) {
+    (void)self;
+    lazy.stream = stream;
+}
+
+static const p2p_protocol SLUGGARD = {.size = sizeof(p2p_protocol),
+    .ids = ECHO_ID,
+    .inbound = true,
+    .opened = nothing,
+    .readable = lazy_readable,
+    .writable = nothing,
+    .closed = nothing_closed};
+
+static size_t pushed;
+
+static void push_more(p2p_stream *stream, void *self) {
+    static const uint8_t block[4096];
+    const size_t all = *(size_t *)self;
+    while (pushed < all) {
+        size_t taken = p2p_stream_write(stream, p2p_bytes_of(block, sizeof block));
+        pushed += taken;
+        if (taken < sizeof block)
+            return;
+    }
+    p2p_stream_shut(stream);
+}
+
+static const p2p_protocol PUSHER = {.size = sizeof(p2p_protocol),
+    .ids = ECHO_ID,
+    .opened = push_more,
+    .readable = nothing,
+    .writable = push_more,
+    .closed = nothing_closed};
+
+static void a_reader_that_rests_holds_up_its_writer(void **state) {
+    (void)state;
+    static size_t all = 24 << 20;
+    world w;
+    node *a, *b;
+    start_pair(&w, &a, &b, &(link){.latency = 5 * P2P_MILLISECOND});
+    check_ok(p2p_host_add_protocol(b->host, &SLUGGARD, NULL));
+    world_dial(a, b);
+    world_run(&w, P2P_SECOND);
+    lazy = (sluggard){0};
+    pushed = 0;
+    check_ok(p2p_conn_open(a->last_conn, &PUSHER, &all, NULL));
+    world_pump(a);
+    world_run(&w, 5 * P2P_SECOND);
+    check(lazy.stream != NULL && pushed < 12 << 20);
+    check(p2p_stream_readable(lazy.stream) <= 6 << 20);
+    while (lazy.received < pushed && w.now < 100 * P2P_SECOND) {
+        for (p2p_bytes view; (view = p2p_stream_peek(lazy.stream)).len > 0;) {
+            lazy.received += view.len;
+            p2p_stream_consume(lazy.stream, view.len);
+        }
+        world_pump(b);
+        world_run(&w, 50 * P2P_MILLISECOND);
+    }
+    if (lazy.received != pushed)
+        fail_msg("%zu of %zu, b: %s", lazy.received, pushed, b->last_reason.text);
+    check(p2p_stream_at_end(lazy.stream));
+    p2p_stream_shut(lazy.stream);
+    world_pump(b);
+    world_run(&w, P2P_SECOND);
+    check(a->disconnected == 0);
+    world_deinit(&w);
+}
+
+static void reset_at_once(p2p_stream *stream, void *self) {
+    (void)self;
+    p2p_stream_reset(stream, 0x2345);
+}
+
+static const p2p_protocol resetter = {.size = sizeof(p2p_protocol),
+    .ids = ECHO_ID,
+    .inbound = true,
+    .opened = reset_at_once,
+    .readable = nothing,
+    .writable = nothing,
+    .closed = nothing_closed};
+
+static void a_stream_that_nobody_reads_makes_room_for_the_others(void **state) {
+    (void)state;
+    static size_t all = 24 << 20;
+    world w;
+    node *a, *b;
+    start_pair(&w, &a, &b, &(link){.latency = 5 * P2P_MILLISECOND});
+    check_ok(p2p_host_add_protocol(b->host, &SLUGGARD, NULL));
+    world_dial(a, b);
+    world_run(&w, P2P_SECOND);
+    lazy = (sluggard){0};
+    pushed = 0;
+    check_ok(p2p_conn_open(a->last_conn, &PUSHER, &all, NULL));
+    world_pump(a);
+    world_run(&w, P2P_SECOND);
+    p2p_perf *perf;
+    result = (p2p_perf_progress){0};
+    check_ok(p2p_perf_start(&perf, a->last_conn, 8 << 20, 1 << 20, 0, on_perf, NULL));
+    world_pump(a);
+    world_run(&w, 5 * P2P_SECOND);
+    check(!result.done);
+    world_run(&w, 30 * P2P_SECOND);
+    check(result.done);
+    check_ok(result.err);
+    check(pushed < all && a->disconnected == 0);
+    world_deinit(&w);
+}
+
+static void a_reset_carries_its_code(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    many m = {0};
+    start_pair(&w, &a, &b, &(link){.latency = 10 * P2P_MILLISECOND});
+    check_ok(p2p_host_add_protocol(b->host, &resetter, NULL));
+    world_dial(a, b);
+    world_run(&w, P2P_SECOND);
+    check_ok(p2p_conn_open(a->last_conn, &asker, &m, NULL));
+    world_pump(a);
+    world_run(&w, P2P_SECOND);
+    check(m.closed == 1);
+    check_err(P2P_ERR_RESET, m.last.err);
+    check(m.last.remote_code == 0x2345);
+    check(a->disconnected == 0);
+    world_deinit(&w);
+}
+
+/* --- the end, and what is not the end --- */
+
+static void a_vanished_peer_is_noticed(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    start_pair(&w, &a, &b, &(link){.latency = 10 * P2P_MILLISECOND});
+    world_dial(a, b);
+    world_run(&w, 2 * P2P_SECOND);
+    world_path(&w, a, b)->down = true;
+    world_path(&w, b, a)->down = true;
+    world_run(&w, 60 * P2P_SECOND);
+    check(a->disconnected == 1 && b->disconnected == 1);
+    check_err(P2P_ERR_TIMEOUT, a->last_reason.err);
+    check_err(P2P_ERR_TIMEOUT, b->last_reason.err);
+    check(strstr(a->last_reason.text, "stopped answering") != NULL);
+    world_deinit(&w);
+}
+
+static void a_quiet_connection_stays_cheaply(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    start_pair(&w, &a, &b, &(link){.latency = 10 * P2P_MILLISECOND});
+    world_dial(a, b);
+    world_run(&w, 10 * P2P_SECOND);
+    uint64_t before = w.datagrams;
+    world_run(&w, 600 * P2P_SECOND);
+    check(a->disconnected == 0 && b->disconnected == 0);
+    print_message(
+        "%llu datagrams in ten quiet minutes\n", (unsigned long long)(w.datagrams - before));
+    check(w.datagrams - before < 320); /* a consent check every five seconds, and its answer */
+    world_deinit(&w);
+}
+
+static void a_rebinding_nat_keeps_the_connection(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    start_pair(&w, &a, &b, &(link){.latency = 10 * P2P_MILLISECOND, .rate = 4 << 20});
+    world_dial(a, b);
+    world_run(&w, P2P_SECOND);
+    p2p_perf *perf;
+    result = (p2p_perf_progress){0};
+    check_ok(p2p_perf_start(&perf, a->last_conn, 4 << 20, 4 << 20, 0, on_perf, NULL));
+    world_run(&w, 300 * P2P_MILLISECOND);
+    check(!result.done);
+    world_rebind(a, 1000);
+    world_run(&w, 60 * P2P_SECOND);
+    check(result.done);
+    check_ok(result.err);
+    check(a->disconnected == 0 && b->disconnected == 0);
+    world_deinit(&w);
+}
+
+static void an_idle_connection_needs_little_memory(void **state) {
+    (void)state;
+
+    enum { CONNS = 20 };
+
+    world w;
+    p2p_config config = webrtc_config();
+    world_init(&w, 3);
+    node *b = world_add(&w, &config);
+    world_listen(b, "/udp/4001/webrtc-direct");
+    size_t before = 0;
+    for (size_t i = 0; i <= CONNS; i++) {
+        node *a = world_add(&w, &config);
+        world_dial(a, b);
+        world_run(&w, 20 * P2P_SECOND);
+        if (i == 0)
+            before = b->mem.live_bytes;
+    }
+    check(b->connected == CONNS + 1);
+    size_t each = (b->mem.live_bytes - before) / CONNS;
+    if (each > 24 * 1024)
+        fail_msg("%zu bytes for each idle connection", each);
+    print_message("%zu bytes for each idle connection\n", each);
+    world_deinit(&w);
+}
+
+/* --- strangers --- */
+
+static void counters_of(const node *n, p2p_webrtc_counters *counters) {
+    p2p_webrtc_router *router;
+    check_ok(p2p_webrtc_router_get(&router, &n->host->env));
+    p2p_webrtc_get_counters(router, counters);
+}
+
+/* A datagram out of the blue, to the one UDP socket of the host. */
+static void inject(node *to, p2p_bytes bytes, const p2p_sockaddr *from) {
+    uint8_t data[2048];
+    memcpy(data, bytes.ptr, bytes.len);
+    p2p_input input = {.type = P2P_INPUT_DATAGRAM,
+        .now = to->world->now,
+        .socket = 1,
+        .data = data,
+        .len = bytes.len,
+        .remote = *from,
+        .local = to->ip};
+    input.local.port = 4001;
+    p2p_host_input(to->host, &input);
+    world_pump(to);
+}
+
+static size_t write_check(uint8_t *dst, size_t cap, uint32_t number, p2p_bytes key) {
+    char username[200];
+    uint8_t transaction[12] = {0};
+    size_t len;
+    int text = snprintf(
+        username, sizeof username, "libp2p+webrtc+v1/%032u:libp2p+webrtc+v1/%032u", number, number);
+    p2p_store32(transaction, number);
+    p2p_writer w = p2p_stun_begin(dst, cap, P2P_STUN_REQUEST, P2P_STUN_BINDING, transaction);
+    p2p_stun_put(&w, P2P_STUN_USERNAME, p2p_bytes_of(username, (size_t)text));
+    p2p_stun_put_u32(&w, P2P_STUN_PRIORITY, 1);
+    p2p_stun_put_u64(&w, P2P_STUN_ICE_CONTROLLING, 1);
+    p2p_bytes own = p2p_bytes_of(username, 17 + 32);
+    p2p_stun_put_integrity(&w, key.len > 0 ? key : own);
+    check_ok(p2p_stun_finish(&w, &len));
+    return len;
+}
+
+static void a_flood_of_checks_is_bounded_and_forgotten(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    uint8_t packet[512];
+    start_pair(&w, &a, &b, &(link){.latency = 5 * P2P_MILLISECOND});
+    world_run(&w, P2P_SECOND);
+    p2p_webrtc_counters counters;
+    counters_of(b, &counters);
+    size_t before = b->mem.live_bytes;
+    for (uint32_t i = 0; i < 20000; i++) {
+        p2p_sockaddr from = {.family = 4, .ip = {203, 0, (uint8_t)(i >> 8), (uint8_t)i}, .port = 9};
+        size_t len = write_check(packet, sizeof packet, i, (p2p_bytes){0});
+        inject(b, p2p_bytes_of(packet, len), &from);
+    }
+    counters_of(b, &counters);
+    check(counters.targets <= p2p_host_limits(b->host)->pending_inbound);
+    print_message("%zu half-open connections take %zu bytes each\n", counters.targets,
+        (b->mem.live_bytes - before) / counters.targets);
+    world_run(&w, 40 * P2P_SECOND);
+    counters_of(b, &counters);
+    check(counters.targets == 0 && counters.addresses == 0);
+    world_dial(a, b);
+    world_run(&w, 2 * P2P_SECOND);
+    check(a->connected == 1 && b->connected == 1);
+    world_deinit(&w);
+}
+
+static void one_network_alone_cannot_flood(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    uint8_t packet[512];
+    start_pair(&w, &a, &b, &(link){.latency = 5 * P2P_MILLISECOND});
+    world_run(&w, P2P_SECOND);
+    p2p_sockaddr from = {.family = 4, .ip = {203, 0, 113, 1}, .port = 9};
+    for (uint32_t i = 0; i < 5000; i++) {
+        from.port = (uint16_t)(1000 + i);
+        inject(
+            b, p2p_bytes_of(packet, write_check(packet, sizeof packet, i, (p2p_bytes){0})), &from);
+    }
+    p2p_webrtc_counters counters;
+    counters_of(b, &counters);
+    check(counters.targets <= 500 && counters.limited >= 4500);
+    world_deinit(&w);
+}
+
+static void a_check_with_a_wrong_key_costs_nothing(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    uint8_t packet[512];
+    start_pair(&w, &a, &b, &(link){.latency = 5 * P2P_MILLISECOND});
+    world_run(&w, P2P_SECOND);
+    p2p_sockaddr from = {.family = 4, .ip = {203, 0, 113, 1}, .port = 9};
+    size_t before = b->mem.live_bytes;
+    inject(b,
+        p2p_bytes_of(packet, write_check(packet, sizeof packet, 1, P2P_LITERAL("another key"))),
+        &from);
+    p2p_webrtc_counters counters;
+    counters_of(b, &counters);
+    check(counters.targets == 0 && counters.refused == 1);
+    check(b->mem.live_bytes == before);
+    world_deinit(&w);
+}
+
+static void ask_for_address(node *n, size_t times) {
+    uint8_t packet[64];
+    size_t len;
+    p2p_sockaddr from = {.family = 4, .ip = {203, 0, 113, 1}, .port = 9};
+    for (size_t i = 0; i < times; i++) {
+        uint8_t transaction[12] = {(uint8_t)i};
+        p2p_writer w =
+            p2p_stun_begin(packet, sizeof packet, P2P_STUN_REQUEST, P2P_STUN_BINDING, transaction);
+        check_ok(p2p_stun_finish(&w, &len));
+        inject(n, p2p_bytes_of(packet, len), &from);
+    }
+}
+
+static void strangers_are_told_their_address_within_reason(void **state) {
+    (void)state;
+    world w;
+    p2p_config config = webrtc_config();
+    p2p_webrtc_counters counters;
+    world_init(&w, 3);
+    node *a = world_add(&w, &config);
+    config.no_stun_server = true;
+    node *b = world_add(&w, &config);
+    world_listen(a, "/udp/4001/webrtc-direct");
+    world_listen(b, "/udp/4001/webrtc-direct");
+    ask_for_address(a, 2000);
+    ask_for_address(b, 10);
+    counters_of(a, &counters);
+    check(counters.stun_answers >= 400 && counters.stun_answers <= 600);
+    check(counters.targets == 0);
+    counters_of(b, &counters);
+    check(counters.stun_answers == 0);
+    world_deinit(&w);
+}
+
+static void garbage_does_not_disturb_a_connection(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    uint8_t packet[1200];
+    start_pair(&w, &a, &b, &(link){.latency = 5 * P2P_MILLISECOND});
+    world_dial(a, b);
+    world_run(&w, 2 * P2P_SECOND);
+    check(b->connected == 1);
+    p2p_sockaddr at, elsewhere = {.family = 4, .ip = {203, 0, 113, 1}, .port = 9};
+    p2p_proto_code code;
+    check(p2p_multiaddr_to_sockaddr(p2p_conn_remote(b->last_conn), &at, &code));
+    seeded_random random;
+    seeded_random_init(&random, 11);
+    for (int i = 0; i < 20000; i++) {
+        size_t len = 1 + seeded_random_next(&random) % sizeof packet;
+        random.random.fill(random.random.ctx, packet, len);
+        packet[0] = (uint8_t)(i % 3 == 0 ? 20 + i % 4 : i % 3 == 1 ? i % 4 : packet[0]);
+        if (i % 2 == 0 && len > 13) { /* a record of the right shape */
+            packet[1] = 0xfe, packet[2] = 0xfd, packet[3] = 0, packet[4] = 1;
+            p2p_store16(packet + 11, (uint16_t)(len - 13));
+        }
+        inject(b, p2p_bytes_of(packet, len), i % 5 == 0 ? &elsewhere : &at);
+    }
+    pings p = {0};
+    p2p_ping *ping;
+    check_ok(p2p_ping_start(&ping, a->last_conn, P2P_SECOND, on_ping, &p));
+    world_run(&w, 5 * P2P_SECOND);
+    check(p.answers == 5);
+    check(a->disconnected == 0 && b->disconnected == 0);
+    world_deinit(&w);
+}
+
+static void shares_its_port_with_quic(bool quic_first) {
+    static const p2p_transport_type *const transports[] = {&p2p_quic, &p2p_webrtc_direct, NULL};
+    world w;
+    p2p_config config = P2P_CONFIG_DEFAULTS, only = webrtc_config();
+    config.transports = transports;
+    world_init(&w, 9);
+    node *b = world_add(&w, &config);
+    world_listen(b, quic_first ? "/udp/4001/quic-v1" : "/udp/4001/webrtc-direct");
+    world_listen(b, quic_first ? "/udp/4001/webrtc-direct" : "/udp/4001/quic-v1");
+    world_run(&w, P2P_MILLISECOND);
+    node *a = world_add(&w, &only), *c = world_add(&w, &config);
+    world_dial(a, b);
+    world_dial(c, b);
+    world_run(&w, 5 * P2P_SECOND);
+    if (a->connected != 1 || c->connected != 1)
+        fail_msg("webrtc %zu, quic %zu, of %zu", a->connected, c->connected, b->connected);
+    check(strcmp(p2p_conn_transport(a->last_conn), "webrtc-direct") == 0);
+    check(strcmp(p2p_conn_transport(c->last_conn), "quic-v1") == 0);
+    world_deinit(&w);
+}
+
+static void one_port_serves_quic_and_webrtc(void **state) {
+    (void)state;
+    shares_its_port_with_quic(true);
+    shares_its_port_with_quic(false);
+}
+
+static void two_connections_between_two_hosts_are_told_apart(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    p2p_multiaddr addr;
+    p2p_dial_options options = {.size = sizeof options, .force_new = true};
+    start_pair(&w, &a, &b, &(link){.latency = 5 * P2P_MILLISECOND});
+    world_listen(a, "/udp/4001/webrtc-direct");
+    for (int i = 0; i < 3; i++) {
+        check(p2p_host_addr(b->host, 0, &addr));
+        check_ok(p2p_host_dial(a->host, p2p_host_peer(b->host), &addr, 1, &options, NULL));
+        world_pump(a);
+        check(p2p_host_addr(a->host, 0, &addr));
+        check_ok(p2p_host_dial(b->host, p2p_host_peer(a->host), &addr, 1, &options, NULL));
+        world_pump(b);
+    }
+    world_run(&w, 5 * P2P_SECOND);
+    check(a->connected == 6 && b->connected == 6);
+    check(a->disconnected == 0 && b->disconnected == 0);
+    world_deinit(&w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_hosts_ping_by_version_1),
+        cmocka_unit_test(two_hosts_ping_by_version_2),
+        cmocka_unit_test(the_address_survives_a_restart),
+        cmocka_unit_test(another_peer_than_expected_is_refused),
+        cmocka_unit_test(another_certificate_than_named_is_refused),
+        cmocka_unit_test(an_address_without_a_hash_cannot_be_dialled),
+        cmocka_unit_test(nobody_there_is_a_time_out),
+        cmocka_unit_test(a_gated_peer_is_disconnected),
+        cmocka_unit_test(every_want_of_memory_is_survived),
+        cmocka_unit_test(megabytes_arrive_both_ways),
+        cmocka_unit_test(loss_up_to_a_fifth_is_repaired),
+        cmocka_unit_test(disorder_and_doubles_are_repaired),
+        cmocka_unit_test(short_and_long_ways_work),
+        cmocka_unit_test(windows_are_wide_enough_for_a_long_way),
+        cmocka_unit_test(a_hundred_streams_each_end_in_halves),
+        cmocka_unit_test(a_listener_is_shy_until_it_hears_the_dialler),
+        cmocka_unit_test(streams_that_come_before_the_handshake_is_complete_are_kept),
+        cmocka_unit_test(a_reader_that_rests_holds_up_its_writer),
+        cmocka_unit_test(a_stream_that_nobody_reads_makes_room_for_the_others),
+        cmocka_unit_test(a_reset_carries_its_code),
+        cmocka_unit_test(a_vanished_peer_is_noticed),
+        cmocka_unit_test(a_quiet_connection_stays_cheaply),
+        cmocka_unit_test(a_rebinding_nat_keeps_the_connection),
+        cmocka_unit_test(an_idle_connection_needs_little_memory),
+        cmocka_unit_test(a_flood_of_checks_is_bounded_and_forgotten),
+        cmocka_unit_test(one_network_alone_cannot_flood),
+        cmocka_unit_test(a_check_with_a_wrong_key_costs_nothing),
+        cmocka_unit_test(strangers_are_told_their_address_within_reason),
+        cmocka_unit_test(garbage_does_not_disturb_a_connection),
+        cmocka_unit_test(one_port_serves_quic_and_webrtc),
+        cmocka_unit_test(two_connections_between_two_hosts_are_told_apart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
