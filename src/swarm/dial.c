@@ -342,6 +342,8 @@ static void rank(job *own) {
         addrs[count] = own->attempts[i]->dial.addr;
         waiting[count++] = i;
     }
+    if (count == 0)
+        return;
     size_t kept = p2p_rank(addrs, count, ranked);
     attempt *ordered[P2P_DIAL_ADDRS_MAX];
     size_t out = 0;
@@ -503,7 +505,9 @@ static job *find_job(p2p_swarm *swarm, const p2p_peer_id *peer) {
 /* The peer that the argument and all addresses agree on. */
 static p2p_err agree_on_peer(
     const p2p_peer_id *given, const p2p_multiaddr *addrs, size_t count, p2p_peer_id *peer) {
-    *peer = given == NULL ? (p2p_peer_id){0} : *given;
+    *peer = (p2p_peer_id){0};
+    if (given != NULL)
+        *peer = *given;
     for (size_t i = 0; i < count; i++) {
         p2p_multiaddr bare;
         p2p_peer_id named;
