@@ -104,7 +104,7 @@ PEERS = {
     ),
 }
 
-PY_MPLEX = "py-libp2p 0.8.1's mplex stalls with streams in both directions or several at once, also against itself"
+PY_MPLEX = "py-libp2p 0.8.1's mplex stalls now and then when more than a little is under way, also against itself"
 PY_QUIC_CLOSE = "py-libp2p 0.8.1 drops what it has not read yet of a QUIC stream that the remote end closes at once"
 JS_PY_TLS = "js-libp2p does not find the libp2p extension in py-libp2p's certificate"
 FIREFOX_GO_CLOSE = "Firefox says 'Error in input stream' when go-libp2p closes both sides of a stream"
@@ -120,6 +120,8 @@ LIMITS = [
     (("py", "*", "*", "*", "mplex", "open"), PY_MPLEX),
     (("*", "py", "*", "*", "mplex", "streams:*"), PY_MPLEX),
     (("*", "py", "*", "*", "mplex", "open"), PY_MPLEX),
+    (("py", "*", "*", "*", "mplex", "halfclose"), PY_MPLEX),
+    (("js", "py", "quic-v1", "*", "*", "reset"), "js-libp2p sees py-libp2p's QUIC reset as an end, and can still send"),
     (("py", "js", "*", "tls", "*", "*"), JS_PY_TLS),
     (("js", "py", "*", "tls", "*", "*"), JS_PY_TLS),
     (("py", "*", "quic-v1", "*", "*", "identify"), PY_QUIC_CLOSE),
