@@ -25,28 +25,15 @@ p2p_err p2p_peer_id_decode(p2p_peer_id *id, p2p_bytes multihash) {
     return P2P_OK;
 }
 
-static p2p_err parse(p2p_peer_id *id, p2p_bytes text) {
-    uint8_t hash[P2P_PEER_ID_MAX];
-    size_t len;
-    p2p_cid cid;
-    /* No multibase prefix is '1' or 'Q': those begin a bare base58 multihash. */
-    if (p2p_bytes_start(text, P2P_LITERAL("1")) || p2p_bytes_start(text, P2P_LITERAL("Qm"))) {
-        p2p_err err = p2p_base_decode(hash, sizeof hash, &len, P2P_BASE58_BTC, text);
-        return err == P2P_OK ? p2p_peer_id_decode(id, p2p_bytes_of(hash, len)) : err;
-    }
-    p2p_err err = p2p_cid_parse(&cid, text);
-    if (err != P2P_OK)
-        return err;
-    return cid.codec == P2P_CODEC_LIBP2P_KEY ? p2p_peer_id_decode(id, p2p_cid_hash(&cid))
-                                             : P2P_ERR_INVALID;
-}
-
 p2p_err p2p_peer_id_parse(p2p_peer_id *id, const char *text) {
+    uint8_t hash[P2P_MULTIHASH_MAX];
+    size_t hash_len, len = strnlen(text, P2P_PEER_ID_TEXT_MAX);
     id->len = 0;
-    size_t len = strnlen(text, P2P_PEER_ID_TEXT_MAX);
-    if (len == P2P_PEER_ID_TEXT_MAX)
+    if (len == P2P_PEER_ID_TEXT_MAX ||
+        p2p_cid_parse_peer(hash, &hash_len, p2p_bytes_of(text, len)) != P2P_OK ||
+        p2p_peer_id_decode(id, p2p_bytes_of(hash, hash_len)) != P2P_OK)
         return P2P_ERR_INVALID;
-    return parse(id, p2p_bytes_of(text, len)) == P2P_OK ? P2P_OK : P2P_ERR_INVALID;
+    return P2P_OK;
 }
 
 size_t p2p_peer_id_format(char *dst, size_t cap, const p2p_peer_id *id) {

@@ -61,6 +61,20 @@ p2p_err p2p_cid_parse(p2p_cid *cid, p2p_bytes text) {
     return err == P2P_ERR_MALFORMED ? P2P_ERR_INVALID : err;
 }
 
+p2p_err p2p_cid_parse_peer(uint8_t hash[P2P_MULTIHASH_MAX], size_t *len, p2p_bytes text) {
+    p2p_cid cid;
+    /* No multibase prefix is '1' or 'Q'. */
+    if (p2p_bytes_start(text, P2P_LITERAL("1")) || p2p_bytes_start(text, P2P_LITERAL("Qm"))) {
+        p2p_err err = p2p_base_decode(hash, P2P_MULTIHASH_MAX, len, P2P_BASE58_BTC, text);
+        return err == P2P_OK ? P2P_OK : P2P_ERR_INVALID;
+    }
+    if (p2p_cid_parse(&cid, text) != P2P_OK || cid.codec != P2P_CODEC_LIBP2P_KEY)
+        return P2P_ERR_INVALID;
+    *len = cid.hash_len;
+    memcpy(hash, cid.hash, cid.hash_len);
+    return P2P_OK;
+}
+
 size_t p2p_cid_format(char *dst, size_t cap, const p2p_cid *cid, p2p_multibase base) {
     uint8_t bytes[P2P_CID_MAX];
     p2p_writer w = p2p_writer_of(bytes, sizeof bytes);

@@ -31,6 +31,13 @@ P2P_NODISCARD p2p_err p2p_cid_decode(p2p_cid *cid, p2p_bytes bytes);
 void p2p_cid_encode(p2p_writer *w, const p2p_cid *cid);
 /* "Qm…" is version 0, all else multibase. INVALID, TOO_BIG or UNSUPPORTED. */
 P2P_NODISCARD p2p_err p2p_cid_parse(p2p_cid *cid, p2p_bytes text);
+/*
+ * The multihash that a peer id's text stands for (peer-ids spec #string-representation): a bare
+ * base58 multihash begins with "Qm" (SHA-256) or "1" (identity), all else is a CID. Not checked
+ * further. INVALID.
+ */
+P2P_NODISCARD p2p_err p2p_cid_parse_peer(
+    uint8_t hash[P2P_MULTIHASH_MAX], size_t *len, p2p_bytes text);
 /* Version 0 is written in base58 whatever `base` is. Returns the length needed without the
  * terminator. */
 size_t p2p_cid_format(char *dst, size_t cap, const p2p_cid *cid, p2p_multibase base);

@@ -73,23 +73,13 @@ static p2p_err parse_ip(p2p_writer *w, const p2p_proto *proto, p2p_bytes text) {
     return P2P_OK;
 }
 
-/* The first letters decide (peer-ids spec #string-representation): a bare base58 multihash begins
- * with "Qm" (SHA-256) or "1" (identity), and no multibase prefix is 1 or Q. */
 static p2p_err parse_peer(p2p_writer *w, p2p_bytes text) {
     uint8_t hash[P2P_MULTIHASH_MAX];
     size_t len;
-    p2p_cid cid;
-    if (p2p_bytes_start(text, P2P_LITERAL("1")) || p2p_bytes_start(text, P2P_LITERAL("Qm"))) {
-        p2p_err err = p2p_base_decode(hash, sizeof hash, &len, P2P_BASE58_BTC, text);
-        if (err != P2P_OK)
-            return P2P_ERR_INVALID;
+    p2p_err err = p2p_cid_parse_peer(hash, &len, text);
+    if (err == P2P_OK)
         p2p_writer_bytes(w, p2p_bytes_of(hash, len));
-        return P2P_OK;
-    }
-    if (p2p_cid_parse(&cid, text) != P2P_OK || cid.codec != P2P_CODEC_LIBP2P_KEY)
-        return P2P_ERR_INVALID;
-    p2p_writer_bytes(w, p2p_cid_hash(&cid));
-    return P2P_OK;
+    return err;
 }
 
 static p2p_err parse_hash(p2p_writer *w, p2p_bytes text) {

@@ -27,7 +27,9 @@ typedef struct piece {
 
 static p2p_bytes protocol_of(const p2p_identify_fields *f, size_t index) {
     const char *id = f->protocol(f->protocol_ctx, index);
-    return id == NULL ? (p2p_bytes){0} : p2p_bytes_text(id);
+    if (id == NULL)
+        return (p2p_bytes){0};
+    return p2p_bytes_text(id);
 }
 
 static void put_piece(p2p_writer *w, const p2p_identify_fields *f, const piece *p) {

@@ -4,7 +4,6 @@
  * process. The upgrade stands on the socket itself.
  */
 #include "base/bytes.h"
-#include "base/mem.h"
 #include "transport/tcp_mux.h"
 
 enum { MULTISTREAM_FIRST = 19 }; /* the length of "/multistream/1.0.0\n" */
@@ -56,18 +55,8 @@ static void unlisten(p2p_transport *transport, p2p_listener *listener) {
 }
 
 static p2p_err start(p2p_transport **out, p2p_env *env, const p2p_transport_up *up, void *swarm) {
-    p2p_tcp_transport *tcp = p2p_mem_alloc(env->mem, sizeof *tcp);
-    if (tcp == NULL)
-        return P2P_ERR_NO_MEMORY;
-    p2p_tcp_transport_init(tcp, &p2p_tcp, env, up, swarm);
-    *out = &tcp->transport;
-    return P2P_OK;
-}
-
-static void free_transport(p2p_transport *transport) {
-    p2p_tcp_transport_deinit(of(transport));
-    p2p_mem_free(transport->env->mem, of(transport), sizeof(p2p_tcp_transport));
+    return p2p_tcp_transport_new(out, &p2p_tcp, env, up, swarm);
 }
 
 const p2p_transport_type p2p_tcp = {
-    "tcp", can_dial, can_listen, start, free_transport, dial, cancel, listen_at, unlisten};
+    "tcp", can_dial, can_listen, start, p2p_tcp_transport_free, dial, cancel, listen_at, unlisten};

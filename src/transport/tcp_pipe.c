@@ -445,13 +445,20 @@ void p2p_tcp_accept(const p2p_tcp_choice *choices, size_t count, p2p_socket sock
 
 /* --- the transport's part --- */
 
-void p2p_tcp_transport_init(p2p_tcp_transport *tcp, const p2p_transport_type *type, p2p_env *env,
+p2p_err p2p_tcp_transport_new(p2p_transport **out, const p2p_transport_type *type, p2p_env *env,
     const p2p_transport_up *up, void *swarm) {
+    p2p_tcp_transport *tcp = p2p_mem_alloc(env->mem, sizeof *tcp);
+    if (tcp == NULL)
+        return P2P_ERR_NO_MEMORY;
     tcp->transport = (p2p_transport){type, env, up, swarm};
     p2p_list_init(&tcp->pipes);
+    *out = &tcp->transport;
+    return P2P_OK;
 }
 
-void p2p_tcp_transport_deinit(p2p_tcp_transport *tcp) {
+void p2p_tcp_transport_free(p2p_transport *transport) {
+    p2p_tcp_transport *tcp = P2P_CONTAINER(transport, p2p_tcp_transport, transport);
     while (!p2p_list_empty(&tcp->pipes))
         free_pipe(P2P_CONTAINER(tcp->pipes.next, p2p_tcp_pipe, node));
+    p2p_mem_free(transport->env->mem, tcp, sizeof *tcp);
 }

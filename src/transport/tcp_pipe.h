@@ -65,10 +65,10 @@ struct p2p_tcp_pipe {
     char why[P2P_TCP_WHY_MAX]; /* what the lower layers have to say about their failure */
 };
 
-void p2p_tcp_transport_init(p2p_tcp_transport *tcp, const p2p_transport_type *type, p2p_env *env,
-    const p2p_transport_up *up, void *swarm);
-/* Frees all pipes that are left. */
-void p2p_tcp_transport_deinit(p2p_tcp_transport *tcp);
+P2P_NODISCARD p2p_err p2p_tcp_transport_new(p2p_transport **out, const p2p_transport_type *type,
+    p2p_env *env, const p2p_transport_up *up, void *swarm);
+/* All pipes that are left, too. */
+void p2p_tcp_transport_free(p2p_transport *transport);
 
 /* What transports do for their `dial` and `cancel`. */
 P2P_NODISCARD p2p_err p2p_tcp_dial(

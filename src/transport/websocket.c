@@ -9,7 +9,6 @@
 #include <stdio.h>
 
 #include "base/bytes.h"
-#include "base/mem.h"
 #include "secure/web_tls.h"
 #include "transport/tcp_mux.h"
 #include "transport/websocket_layer.h"
@@ -200,18 +199,8 @@ static void unlisten(p2p_transport *transport, p2p_listener *listener) {
 }
 
 static p2p_err start(p2p_transport **out, p2p_env *env, const p2p_transport_up *up, void *swarm) {
-    p2p_tcp_transport *tcp = p2p_mem_alloc(env->mem, sizeof *tcp);
-    if (tcp == NULL)
-        return P2P_ERR_NO_MEMORY;
-    p2p_tcp_transport_init(tcp, &p2p_websocket, env, up, swarm);
-    *out = &tcp->transport;
-    return P2P_OK;
-}
-
-static void free_transport(p2p_transport *transport) {
-    p2p_tcp_transport_deinit(of(transport));
-    p2p_mem_free(transport->env->mem, of(transport), sizeof(p2p_tcp_transport));
+    return p2p_tcp_transport_new(out, &p2p_websocket, env, up, swarm);
 }
 
 const p2p_transport_type p2p_websocket = {
-    "ws", can_dial, can_listen, start, free_transport, dial, cancel, listen_at, unlisten};
+    "ws", can_dial, can_listen, start, p2p_tcp_transport_free, dial, cancel, listen_at, unlisten};

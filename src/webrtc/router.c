@@ -176,6 +176,7 @@ static p2p_webrtc_target *stranger(p2p_webrtc_router *router, p2p_udp_sock *sock
         router->counters.refused++;
         return NULL;
     }
+    /* cppcheck-suppress returnDanglingLifetime; what is returned is the door's own */
     return door->knock(door, &credentials, from);
 }
 
