@@ -49,7 +49,7 @@ static void fill_random(void *ctx, uint8_t *dst, size_t len) {
             abort();
 }
 
-/* --- the echo protocol */
+/* --- the echo protocol --- */
 
 static void echo(p2p_stream *stream, void *self) {
     (void)self;
@@ -83,7 +83,7 @@ static const p2p_protocol ECHO = {.size = sizeof(p2p_protocol),
     .writable = echo,
     .closed = closed};
 
-/* --- sockets */
+/* --- sockets --- */
 
 static p2p_sockaddr from_system(const struct sockaddr_in *in) {
     p2p_sockaddr addr = {.family = 4, .port = ntohs(in->sin_port)};
@@ -177,7 +177,7 @@ static void send_rest(int i) {
     input((p2p_input){.type = P2P_INPUT_WRITABLE, .socket = s->id});
 }
 
-/* --- effects and events: after every input, until all is quiet */
+/* --- effects and events: after every input, until all is quiet --- */
 
 static void carry_out(const p2p_effect *effect) {
     int i = 0;
@@ -227,7 +227,7 @@ static void pump(void) {
     }
 }
 
-/* --- inputs */
+/* --- inputs --- */
 
 static void accept_on(int i) {
     static uint64_t last;

@@ -60,7 +60,10 @@ typedef struct p2p_timeouts {
     p2p_time keepalive;  /* muxer ping when nothing else was sent; 0: none */
 } p2p_timeouts;
 
-/* Refuses what the application does not want. Every member may be NULL; false refuses. */
+/*
+ * Refuses what the application does not want. Every member may be NULL; false refuses. Asked in the
+ * middle of other calls: it decides by its arguments and calls nothing of the host.
+ */
 typedef struct p2p_gater {
     bool (*dial_peer)(void *ctx, const p2p_peer_id *peer);
     bool (*dial_addr)(void *ctx, const p2p_peer_id *peer, const p2p_multiaddr *addr);
@@ -214,7 +217,8 @@ typedef struct p2p_event {
 
 /*
  * Runs what is due: protocol callbacks first, then one event at a time is returned; false when
- * nothing is left. The only function that calls application code.
+ * nothing is left. Protocols are called from here and, for streams that are left, from
+ * p2p_host_free; from nowhere else.
  */
 P2P_API bool p2p_host_next_event(p2p_host *host, p2p_event *event);
 

@@ -86,8 +86,7 @@ P2P_API P2P_NODISCARD p2p_err p2p_identity_private_key(
 P2P_API P2P_NODISCARD p2p_err p2p_verify(
     p2p_bytes public_key, p2p_bytes message, p2p_bytes signature);
 
-/* --- signed statements
- * --------------------------------------------------------------------------------------------- */
+/* --- signed statements --- */
 
 /* Signed envelope (RFC 0002 of libp2p): who says what, for which purpose. Views into the decoded
  * bytes. */

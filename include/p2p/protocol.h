@@ -27,7 +27,7 @@ struct p2p_protocol {
      * stream opened. */
     void (*opened)(p2p_stream *stream, void *self);
     /* Bytes arrived, or the peer ended its direction (p2p_stream_at_end). Called again only after
-     * more arrived. */
+     * more arrived, and once when the connection ended behind a complete message (p2p/stream.h). */
     void (*readable)(p2p_stream *stream, void *self);
     /* There is room again after p2p_stream_write took less than it was offered. */
     void (*writable)(p2p_stream *stream, void *self);

@@ -10,6 +10,11 @@
  * Each direction ends by itself: p2p_stream_shut ends ours (the peer sees end of data), the peer's
  * end shows as p2p_stream_at_end. A reset ends both at once. When both have ended, or after a
  * reset, the protocol's `closed` callback is called once; the stream is gone when that returns.
+ *
+ * When the connection ends, so do its streams. What was not read then is dropped, unless the peer
+ * had ended its direction before: a complete message is not lost to a reader that was slow.
+ * `readable` is called once more, and what it leaves goes with `closed`, which follows at once. Not
+ * so when this side aborted the connection.
  */
 #ifndef P2P_STREAM_H
 #define P2P_STREAM_H

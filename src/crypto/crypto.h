@@ -22,9 +22,7 @@ enum {
     P2P_SIGNATURE_MAX = 1024 /* RSA-8192; the others need at most 72 */
 };
 
-/* --- hashing
- * ------------------------------------------------------------------------------------------------
- */
+/* --- hashing --- */
 
 void p2p_sha256(uint8_t digest[32], p2p_bytes data);
 void p2p_sha256_two(uint8_t digest[32], p2p_bytes first, p2p_bytes second);
@@ -36,8 +34,7 @@ void p2p_hmac_sha1(uint8_t mac[20], p2p_bytes key, p2p_bytes data); /* STUN MESS
 void p2p_hkdf_extract(uint8_t prk[32], p2p_bytes salt, p2p_bytes secret);
 void p2p_hkdf_expand(uint8_t *out, size_t len, const uint8_t prk[32], p2p_bytes info);
 
-/* --- ChaCha20-Poly1305 (RFC 8439), in place
- * ------------------------------------------------------------------ */
+/* --- ChaCha20-Poly1305 (RFC 8439), in place --- */
 
 /* A keyed context, reused for every message of one direction. */
 typedef struct p2p_aead p2p_aead;
@@ -51,16 +48,14 @@ P2P_NODISCARD p2p_err p2p_aead_seal(
 P2P_NODISCARD p2p_err p2p_aead_open(
     p2p_aead *aead, uint8_t *data, size_t len, const uint8_t nonce[12], p2p_bytes associated);
 
-/* --- X25519 (RFC 7748)
- * ---------------------------------------------------------------------------------------- */
+/* --- X25519 (RFC 7748) --- */
 
 P2P_NODISCARD p2p_err p2p_x25519_public(uint8_t public_key[32], const uint8_t private_key[32]);
 /* P2P_ERR_VIOLATION when the result is all zero: the peer sent a point of small order. */
 P2P_NODISCARD p2p_err p2p_x25519(
     uint8_t shared[32], const uint8_t private_key[32], const uint8_t public_key[32]);
 
-/* --- signing keys
- * ---------------------------------------------------------------------------------------------- */
+/* --- signing keys --- */
 
 /* Values are those of libp2p's KeyType (peer-ids spec). */
 typedef enum p2p_key_type {

@@ -35,9 +35,7 @@ int p2p_wasm_ed25519_verify(
 
 static const p2p_mem MEM = {0};
 
-/* --- hashing
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- hashing --- */
 
 void p2p_sha256(uint8_t digest[32], p2p_bytes data) {
     p2p_wasm_hash(SHA256, data.ptr, data.len, digest);
@@ -79,7 +77,7 @@ void p2p_hkdf_expand(uint8_t *out, size_t len, const uint8_t prk[32], p2p_bytes 
     if (info.len > 256)
         __builtin_trap(); /* no caller's label is longer */
     for (uint8_t n = 1; len > 0; n++) {
-        memcpy(block, t, t_len);
+        p2p_copy(block, t, t_len);
         p2p_copy(block + t_len, info.ptr, info.len);
         block[t_len + info.len] = n;
         p2p_hmac_sha256(t, p2p_bytes_of(prk, 32), p2p_bytes_of(block, t_len + info.len + 1));
@@ -93,9 +91,7 @@ void p2p_hkdf_expand(uint8_t *out, size_t len, const uint8_t prk[32], p2p_bytes 
     p2p_wipe(t, sizeof t);
 }
 
-/* --- AEAD, X25519
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- AEAD, X25519 --- */
 
 struct p2p_aead {
     uint8_t key[P2P_AEAD_KEY_LEN];
@@ -145,9 +141,7 @@ p2p_err p2p_x25519(
     return P2P_OK;
 }
 
-/* --- Ed25519
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- Ed25519 --- */
 
 enum { SEED_LEN = 32, PUBLIC_LEN = 32, SIGNATURE_LEN = 64 };
 

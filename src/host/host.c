@@ -20,8 +20,7 @@ typedef struct app_timer {
     uint64_t number;
 } app_timer;
 
-/* --- making and freeing
- * ------------------------------------------------------------------------------------------ */
+/* --- making and freeing --- */
 
 static void on_interfaces(p2p_env *env, const p2p_sockaddr *addrs, size_t count) {
     p2p_swarm_set_interfaces(&env->host->swarm, addrs, count);
@@ -119,9 +118,7 @@ void p2p_host_close(p2p_host *host) {
     p2p_swarm_close(&host->swarm);
 }
 
-/* --- the driver's side
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the driver's side --- */
 
 static void free_dead(p2p_host *host) {
     for (p2p_list *node; (node = p2p_list_pop(&host->env.dead)) != NULL;) {
@@ -177,9 +174,7 @@ p2p_time p2p_host_deadline(const p2p_host *host) {
     return p2p_timers_next(&host->env.timers);
 }
 
-/* --- events
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- events --- */
 
 static void run_callbacks(p2p_host *host) {
     for (p2p_list *node; (node = p2p_list_pop(&host->env.ready)) != NULL;) {
@@ -241,9 +236,7 @@ p2p_err p2p_host_set_timer(p2p_host *host, uint64_t number, p2p_time when) {
     return P2P_OK;
 }
 
-/* --- what the swarm does
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- what the swarm does --- */
 
 p2p_err p2p_host_add_protocol(p2p_host *host, const p2p_protocol *protocol, void *self) {
     p2p_err err = p2p_swarm_add_protocol(&host->swarm, protocol, self);
@@ -305,9 +298,7 @@ p2p_conn *p2p_host_find_conn(const p2p_host *host, const p2p_peer_id *peer) {
     return p2p_swarm_find_conn(&host->swarm, peer);
 }
 
-/* --- questions
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- questions --- */
 
 const p2p_peer_id *p2p_host_peer(const p2p_host *host) {
     return p2p_identity_peer(host->env.identity);
@@ -337,9 +328,7 @@ void p2p_host_random(p2p_host *host, uint8_t *dst, size_t len) {
     p2p_env_random(&host->env, dst, len);
 }
 
-/* --- HTTP and certificates of the web
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- HTTP and certificates of the web --- */
 
 void p2p_host_set_http_handler(p2p_host *host, p2p_http_fn fn, void *ctx) {
     host->env.http_fn = fn;

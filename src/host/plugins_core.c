@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The same for the core build (wasm32): what needs neither OpenSSL nor ngtcp2. It takes the place of plugins.c. */
+/* The same for the core build (wasm32): what needs neither OpenSSL nor ngtcp2. It takes the place
+ * of plugins.c. */
 #include "host/host.h"
 
 const p2p_transport_type *const p2p_default_transports[] = {&p2p_tcp, NULL};

@@ -33,7 +33,7 @@ static void end_session(p2p_mplex_session *m, p2p_err err, bool by_peer, const c
     p2p_conn_ended(&m->conn, err, by_peer, 0, why);
 }
 
-/* --- streams */
+/* --- streams --- */
 
 static bool has_something(const p2p_mplex_stream *s) {
     p2p_stream *stream = p2p_stream_of_mux((void *)s);
@@ -96,7 +96,7 @@ static void forget_stream(p2p_conn *conn, p2p_stream *stream) {
     p2p_mplex_detach(of_conn(conn), p2p_stream_mux(stream));
 }
 
-/* --- sending */
+/* --- sending --- */
 
 static void put_header(sink *out, uint64_t id, p2p_mplex_flag flag, size_t length) {
     p2p_writer w = p2p_writer_of(out->dst + out->len, out->cap - out->len);
@@ -178,15 +178,16 @@ static p2p_err draw(p2p_layer *layer, uint8_t *dst, size_t cap, size_t *len) {
     if (m->over)
         return P2P_OK;
     put_owed(m, &out);
-    while (out.cap - out.len >= TURN_ROOM && !p2p_list_empty(&m->sending))
-        put_stream(m, P2P_CONTAINER(p2p_list_pop(&m->sending), p2p_mplex_stream, node), &out);
+    p2p_list *node;
+    while (out.cap - out.len >= TURN_ROOM && (node = p2p_list_pop(&m->sending)) != NULL)
+        put_stream(m, P2P_CONTAINER(node, p2p_mplex_stream, node), &out);
     *len = out.len;
     if (out.len == 0 && m->closing && all_sent(m))
         end_session(m, P2P_ERR_CLOSED, false, NULL);
     return P2P_OK;
 }
 
-/* --- life */
+/* --- life --- */
 
 static void close_session(p2p_conn *conn, uint32_t code) {
     p2p_mplex_session *m = of_conn(conn);

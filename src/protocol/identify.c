@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "identity/identity.h"
 
-enum { SENT_MAX = 16384, TIMER_PUSH = 1 };
+enum { TIMER_PUSH = 1 };
 
 #define PATIENCE (10 * P2P_SECOND)
 /* Changes are collected for this long: go-libp2p limits how often it listens. */
@@ -31,9 +31,7 @@ struct p2p_identify {
     uint64_t record_hash; /* of the addresses in it */
 };
 
-/* --- telling
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- telling --- */
 
 static const char *protocol_at(const void *ctx, size_t index) {
     return p2p_host_protocol(ctx, index);
@@ -57,7 +55,7 @@ static uint64_t hash_addrs(const p2p_multiaddr *addrs, size_t count) {
  * without. */
 static void sign_record(p2p_identify *own, const p2p_multiaddr *addrs, size_t count) {
     p2p_host *host = own->params.host;
-    uint8_t payload[P2P_IDENTIFY_FIRST_MAX], statement[P2P_IDENTIFY_FIRST_MAX + 128];
+    uint8_t payload[P2P_IDENTIFY_SENT_MAX], statement[P2P_IDENTIFY_SENT_MAX + 128];
     p2p_signature signature;
     p2p_sign_job *pending = NULL;
     own->record_len = 0;
@@ -91,7 +89,7 @@ static void sign_record(p2p_identify *own, const p2p_multiaddr *addrs, size_t co
 static void tell(p2p_stream *stream, p2p_identify *own) {
     p2p_host *host = own->params.host;
     p2p_multiaddr *addrs = p2p_mem_alloc(own->mem, P2P_IDENTIFY_ADDRS_MAX * sizeof *addrs);
-    uint8_t *sent = p2p_mem_alloc(own->mem, SENT_MAX);
+    uint8_t *sent = p2p_mem_alloc(own->mem, P2P_IDENTIFY_BLOCK_MAX);
     if (addrs != NULL && sent != NULL) {
         size_t count = own_addrs(host, addrs);
         if (hash_addrs(addrs, count) != own->record_hash)
@@ -106,7 +104,7 @@ static void tell(p2p_stream *stream, p2p_identify *own) {
             .addr_count = count,
             .protocol = protocol_at,
             .protocol_ctx = host};
-        p2p_writer w = p2p_writer_of(sent, SENT_MAX);
+        p2p_writer w = p2p_writer_of(sent, P2P_IDENTIFY_BLOCK_MAX);
         if (p2p_identify_encode(&w, &fields) == P2P_OK &&
             p2p_stream_write(stream, p2p_writer_view(&w)) == w.len)
             p2p_stream_shut(stream);
@@ -115,7 +113,7 @@ static void tell(p2p_stream *stream, p2p_identify *own) {
     } else {
         p2p_stream_reset(stream, P2P_CODE_RESOURCE_LIMIT_EXCEEDED);
     }
-    p2p_mem_free(own->mem, sent, SENT_MAX);
+    p2p_mem_free(own->mem, sent, P2P_IDENTIFY_BLOCK_MAX);
     p2p_mem_free(own->mem, addrs, P2P_IDENTIFY_ADDRS_MAX * sizeof *addrs);
 }
 
@@ -149,9 +147,7 @@ static const p2p_protocol ANSWER = {
 static const p2p_protocol SEND_PUSH = {
     sizeof(p2p_protocol), PUSH, false, true, tell_opened, discard, nothing, nothing_closed};
 
-/* --- listening
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- listening --- */
 
 /* What arrives on one stream: message bodies one behind the other. */
 typedef struct reader {
@@ -273,9 +269,7 @@ static const p2p_protocol ASK = {
 static const p2p_protocol TAKE_PUSH = {
     sizeof(p2p_protocol), PUSH, true, true, listen_opened, listen_readable, nothing, listen_closed};
 
-/* --- events
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- events --- */
 
 void p2p_identify_changed(p2p_identify *own) {
     p2p_host *host = own->params.host;

@@ -16,51 +16,117 @@ enum {
     FIELD_SIGNED_PEER_RECORD = 8
 };
 
-/* --- writing
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- writing --- */
 
-static void put_body(
-    p2p_writer *w, const p2p_identify_fields *f, size_t addr_count, bool with_record) {
-    p2p_proto_put_bytes(w, FIELD_PUBLIC_KEY, f->public_key);
-    for (size_t i = 0; i < addr_count; i++)
+/* One message: which addresses and protocols it holds, and whether the rest goes with them. */
+typedef struct piece {
+    size_t addr_from, addr_to, protocol_from, protocol_to;
+    bool fixed;  /* what is said once: key, versions, the observed address */
+    bool record; /* the signed record */
+} piece;
+
+static p2p_bytes protocol_of(const p2p_identify_fields *f, size_t index) {
+    const char *id = f->protocol(f->protocol_ctx, index);
+    return id == NULL ? (p2p_bytes){0} : p2p_bytes_text(id);
+}
+
+static void put_piece(p2p_writer *w, const p2p_identify_fields *f, const piece *p) {
+    if (p->fixed)
+        p2p_proto_put_bytes(w, FIELD_PUBLIC_KEY, f->public_key);
+    for (size_t i = p->addr_from; i < p->addr_to; i++)
         p2p_proto_put_bytes(w, FIELD_LISTEN_ADDR, p2p_multiaddr_bytes(&f->addrs[i]));
-    for (size_t i = 0; f->protocol(f->protocol_ctx, i) != NULL; i++)
-        p2p_proto_put_bytes(w, FIELD_PROTOCOL, p2p_bytes_text(f->protocol(f->protocol_ctx, i)));
-    if (f->observed.len > 0)
+    for (size_t i = p->protocol_from; i < p->protocol_to; i++)
+        p2p_proto_put_bytes(w, FIELD_PROTOCOL, protocol_of(f, i));
+    if (p->fixed && f->observed.len > 0)
         p2p_proto_put_bytes(w, FIELD_OBSERVED_ADDR, p2p_multiaddr_bytes(&f->observed));
-    p2p_proto_put_bytes(w, FIELD_PROTOCOL_VERSION, f->protocol_version);
-    p2p_proto_put_bytes(w, FIELD_AGENT_VERSION, f->agent);
-    if (with_record)
+    if (p->fixed) {
+        p2p_proto_put_bytes(w, FIELD_PROTOCOL_VERSION, f->protocol_version);
+        p2p_proto_put_bytes(w, FIELD_AGENT_VERSION, f->agent);
+    }
+    if (p->record)
         p2p_proto_put_bytes(w, FIELD_SIGNED_PEER_RECORD, f->signed_record);
 }
 
-static size_t body_len(const p2p_identify_fields *f, size_t addr_count, bool with_record) {
+static size_t piece_len(const p2p_identify_fields *f, const piece *p) {
     p2p_writer measure = p2p_writer_of(NULL, 0);
-    put_body(&measure, f, addr_count, with_record);
+    put_piece(&measure, f, p);
     return measure.len;
 }
 
-p2p_err p2p_identify_encode(p2p_writer *w, const p2p_identify_fields *f) {
-    size_t addrs = f->addr_count;
-    while (addrs > 0 && body_len(f, addrs, false) > P2P_IDENTIFY_FIRST_MAX)
-        addrs--;
-    bool record = f->signed_record.len > 0;
-    bool together = record && body_len(f, addrs, true) <= P2P_IDENTIFY_FIRST_MAX;
-    p2p_writer_uvarint(w, body_len(f, addrs, together));
-    put_body(w, f, addrs, together);
-    if (record && !together) {
-        p2p_writer measure = p2p_writer_of(NULL, 0);
-        p2p_proto_put_bytes(&measure, FIELD_SIGNED_PEER_RECORD, f->signed_record);
-        p2p_writer_uvarint(w, measure.len);
-        p2p_proto_put_bytes(w, FIELD_SIGNED_PEER_RECORD, f->signed_record);
+static size_t field_len(uint32_t number, p2p_bytes bytes) {
+    p2p_writer measure = p2p_writer_of(NULL, 0);
+    p2p_proto_put_bytes(&measure, number, bytes);
+    return measure.len;
+}
+
+/*
+ * Fills the piece from where it begins. Addresses and protocols take turns by bytes, so that many
+ * of the one never crowd the other out of the first message, which is all that some peers read;
+ * when one kind is told completely, or its next does not fit, the other has the rest.
+ */
+static void fill_piece(const p2p_identify_fields *f, piece *p) {
+    size_t left = P2P_IDENTIFY_SENT_MAX - piece_len(f, p), of_addrs = 0, of_protocols = 0;
+    while (true) {
+        p2p_bytes protocol = protocol_of(f, p->protocol_to);
+        size_t addr_len = 0, protocol_len = 0;
+        if (p->addr_to < f->addr_count)
+            addr_len = field_len(FIELD_LISTEN_ADDR, p2p_multiaddr_bytes(&f->addrs[p->addr_to]));
+        if (protocol.ptr != NULL)
+            protocol_len = field_len(FIELD_PROTOCOL, protocol);
+        bool addr_fits = addr_len > 0 && addr_len <= left;
+        bool protocol_fits = protocol_len > 0 && protocol_len <= left;
+        if (addr_fits && (of_addrs <= of_protocols || !protocol_fits)) {
+            p->addr_to++;
+            of_addrs += addr_len;
+            left -= addr_len;
+        } else if (protocol_fits) {
+            p->protocol_to++;
+            of_protocols += protocol_len;
+            left -= protocol_len;
+        } else {
+            return;
+        }
     }
+}
+
+static bool tells_all(const p2p_identify_fields *f, const piece *p) {
+    return p->addr_to == f->addr_count && protocol_of(f, p->protocol_to).ptr == NULL;
+}
+
+static void put_message(p2p_writer *w, const p2p_identify_fields *f, const piece *p) {
+    p2p_writer_uvarint(w, piece_len(f, p));
+    put_piece(w, f, p);
+}
+
+p2p_err p2p_identify_encode(p2p_writer *w, const p2p_identify_fields *f) {
+    piece p = {.fixed = true};
+    bool record =
+        f->signed_record.len > 0 && piece_len(f, &(piece){.record = true}) <= P2P_IDENTIFY_READ_MAX;
+    size_t messages = 1, max = P2P_IDENTIFY_MESSAGES_MAX - (record ? 1 : 0);
+    if (piece_len(f, &p) > P2P_IDENTIFY_SENT_MAX)
+        return P2P_ERR_TOO_BIG;
+    fill_piece(f, &p);
+    if (record && tells_all(f, &p)) {
+        p.record = true;
+        p.record = piece_len(f, &p) <= P2P_IDENTIFY_SENT_MAX;
+    }
+    put_message(w, f, &p);
+    while (!tells_all(f, &p) && messages++ < max) {
+        p = (piece){.addr_from = p.addr_to,
+            .addr_to = p.addr_to,
+            .protocol_from = p.protocol_to,
+            .protocol_to = p.protocol_to};
+        fill_piece(f, &p);
+        if (piece_len(f, &p) == 0)
+            break; /* a protocol id longer than a message */
+        put_message(w, f, &p);
+    }
+    if (record && !p.record)
+        put_message(w, f, &(piece){.record = true});
     return p2p_writer_end(w);
 }
 
-/* --- reading
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- reading --- */
 
 /* The first walk: views and counts. */
 typedef struct summary {

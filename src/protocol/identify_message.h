@@ -13,9 +13,12 @@
 #include "base/cursor.h"
 
 enum {
-    P2P_IDENTIFY_FIRST_MAX = 4096, /* of the first message, as rust-libp2p demands */
-    P2P_IDENTIFY_READ_MAX = 8192,  /* of each message that is read, as go and js have it */
+    P2P_IDENTIFY_SENT_MAX = 4096, /* of each message that is sent, as rust-libp2p demands */
+    P2P_IDENTIFY_READ_MAX = 8192, /* of each message that is read, as go and js have it */
     P2P_IDENTIFY_MESSAGES_MAX = 10,
+    /* What the messages of one sender take: each with its length, the last a signed record. */
+    P2P_IDENTIFY_BLOCK_MAX =
+        (P2P_IDENTIFY_MESSAGES_MAX - 1) * (P2P_IDENTIFY_SENT_MAX + 2) + P2P_IDENTIFY_READ_MAX + 2,
     P2P_IDENTIFY_ADDRS_MAX = 64,
     P2P_IDENTIFY_PROTOCOLS_MAX = 256
 };
@@ -31,8 +34,11 @@ typedef struct p2p_identify_fields {
 } p2p_identify_fields;
 
 /*
- * Writes one or two delimited messages. Addresses that do not fit the first are left out; a signed
- * record that does not fit it makes the second.
+ * Writes one to ten delimited messages of at most 4096 bytes each. The first holds the key, the
+ * versions, the observed address and as many addresses and protocols as fit, further ones the rest;
+ * what ten cannot hold is left out. A signed record stands in the first when everything fits it,
+ * else it comes last and alone (and may then be larger, up to what readers take). TOO_BIG when the
+ * block is too small (P2P_IDENTIFY_BLOCK_MAX is enough) or the key alone is larger than a message.
  */
 P2P_NODISCARD p2p_err p2p_identify_encode(p2p_writer *w, const p2p_identify_fields *fields);
 

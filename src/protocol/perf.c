@@ -34,9 +34,7 @@ static uint64_t drain(p2p_stream *stream) {
     return drained;
 }
 
-/* --- serving
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- serving --- */
 
 typedef struct server {
     const p2p_mem *mem;
@@ -112,9 +110,7 @@ const p2p_protocol p2p_perf_protocol = {
     .closed = serve_closed,
 };
 
-/* --- asking
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- asking --- */
 
 struct p2p_perf {
     const p2p_mem *mem;

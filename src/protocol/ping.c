@@ -24,9 +24,7 @@ static void ignore(p2p_stream *stream, void *self) {
     (void)self;
 }
 
-/* --- answering
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- answering --- */
 
 /* Echoing any number of bytes answers whole pings and parts of them alike. */
 static void answer(p2p_stream *stream, void *self) {
@@ -64,9 +62,7 @@ const p2p_protocol p2p_ping_protocol = {
     .closed = answer_closed,
 };
 
-/* --- asking
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- asking --- */
 
 struct p2p_ping {
     p2p_stream *stream;

@@ -15,9 +15,7 @@ static bool is_local(const p2p_quic_conn *conn, int64_t id) {
     return ((id & 1) == 0) == conn->outbound;
 }
 
-/* --- streams
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- streams --- */
 
 static int stream_open(ngtcp2_conn *ng, int64_t id, void *user) {
     p2p_quic_conn *conn = user;
@@ -132,9 +130,7 @@ static int datagram(ngtcp2_conn *ng, uint32_t flags, const uint8_t *data, size_t
     return goes_on(conn);
 }
 
-/* --- the handshake
- * --------------------------------------------------------------------------------------------------
- */
+/* --- the handshake --- */
 
 static int completed(ngtcp2_conn *ng, void *user) {
     p2p_quic_conn *conn = user;
@@ -199,8 +195,7 @@ static p2p_err verify(p2p_quic_conn *conn, p2p_bytes certificate) {
 
 const p2p_quic_tls_hooks p2p_quic_handshake_hooks = {.selected = selected, .verify = verify};
 
-/* --- connection ids, randomness
- * -------------------------------------------------------------------------------------- */
+/* --- connection ids, randomness --- */
 
 static int new_cid(ngtcp2_conn *ng, ngtcp2_cid *cid, uint8_t *token, size_t len, void *user) {
     p2p_quic_conn *conn = user;

@@ -24,9 +24,7 @@ enum {
  */
 static const p2p_time IDLE = 30 * P2P_SECOND;
 
-/* --- making
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- making --- */
 
 static void qlog_write(void *user, uint32_t flags, const void *data, size_t len) {
     p2p_quic_conn *conn = user;
@@ -258,9 +256,7 @@ void p2p_quic_conn_accept(p2p_quic_endpoint *endpoint, const p2p_quic_listener *
     p2p_quic_conn_report(conn, &reason);
 }
 
-/* --- the end
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- the end --- */
 
 static void free_conn(p2p_dead *dead) {
     p2p_quic_conn *conn = P2P_CONTAINER(dead, p2p_quic_conn, dead);
@@ -430,8 +426,7 @@ void p2p_quic_conns_clear(p2p_quic_endpoint *endpoint) {
     }
 }
 
-/* --- questions and settings
- * -------------------------------------------------------------------------------------- */
+/* --- questions and settings --- */
 
 void p2p_quic_conn_set_self(p2p_quic_conn *conn, void *self) {
     conn->self = self;

@@ -37,9 +37,7 @@ const p2p_quic_listener *p2p_quic_find_listener(
     return NULL;
 }
 
-/* --- datagrams
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- datagrams --- */
 
 /* A client's first packet: make a connection of it, or answer without one. */
 static void initial(p2p_quic_endpoint *endpoint, const p2p_quic_arrival *in) {
@@ -130,9 +128,7 @@ static bool datagram_in(p2p_udp_consumer *consumer, p2p_udp_sock *sock, uint8_t 
     return true;
 }
 
-/* --- life
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 static void free_endpoint(p2p_udp_consumer *consumer) {
     p2p_quic_endpoint *endpoint = P2P_CONTAINER(consumer, p2p_quic_endpoint, consumer);

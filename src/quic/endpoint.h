@@ -67,8 +67,7 @@ void p2p_quic_reset_token(
 const p2p_quic_listener *p2p_quic_find_listener(
     const p2p_quic_endpoint *endpoint, const p2p_udp_sock *sock, const char *alpn);
 
-/* --- stateless.c: answers that keep nothing
- * ------------------------------------------------------------------------ */
+/* --- stateless.c: answers that keep nothing --- */
 
 typedef struct p2p_quic_arrival {
     p2p_udp_sock *sock;
@@ -91,8 +90,7 @@ void p2p_quic_send_refusal(p2p_quic_endpoint *endpoint, const p2p_quic_arrival *
 void p2p_quic_send_reset(
     p2p_quic_endpoint *endpoint, const p2p_quic_arrival *in, const ngtcp2_version_cid *seen);
 
-/* --- tomb.c: closed connections
- * ------------------------------------------------------------------------------------ */
+/* --- tomb.c: closed connections --- */
 
 typedef struct p2p_quic_tomb p2p_quic_tomb;
 

@@ -20,8 +20,7 @@ static uint32_t narrow(uint64_t code) {
     return code > UINT32_MAX ? P2P_CODE_OUT_OF_RANGE : (uint32_t)code;
 }
 
-/* --- from the streams
- * --------------------------------------------------------------------------------------------- */
+/* --- from the streams --- */
 
 static p2p_err open_stream(p2p_conn *conn, p2p_stream *stream) {
     const p2p_quic_muxer *muxer = muxer_of(conn);
@@ -83,9 +82,7 @@ static const p2p_conn_ops OPS = {.stream_size = sizeof(p2p_quic_stream),
     .free = free_conn,
     .rtt = rtt};
 
-/* --- from QUIC
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- from QUIC --- */
 
 static p2p_quic_muxer *muxer_of_quic(const p2p_quic_conn *quic) {
     return p2p_quic_conn_self(quic);
@@ -155,9 +152,7 @@ void p2p_quic_muxer_stream_closed(p2p_quic_conn *quic, p2p_quic_stream *own) {
     (void)own; /* both halves have said so already */
 }
 
-/* --- life
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 p2p_err p2p_quic_muxer_new(
     p2p_quic_muxer **out, p2p_quic_conn *quic, const p2p_peer_id *peer, p2p_bytes public_key) {

@@ -20,9 +20,7 @@ enum {
     VIEWS = 2
 };
 
-/* --- in
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- in --- */
 
 /*
  * The local end of the path is the socket, not the address a datagram came to: a host's own
@@ -68,9 +66,7 @@ void p2p_quic_conn_fire(p2p_timer *timer, p2p_time now) {
     p2p_udp_want(&conn->sender);
 }
 
-/* --- out: which stream
- * -------------------------------------------------------------------------------------------------
- */
+/* --- out: which stream --- */
 
 /* What one packet is asked to carry. */
 typedef struct load {
@@ -147,8 +143,7 @@ static bool stream_refused(p2p_quic_conn *conn, p2p_quic_stream *stream, ngtcp2_
     }
 }
 
-/* --- out: packets and batches
- * ------------------------------------------------------------------------------------------ */
+/* --- out: packets and batches --- */
 
 static bool write_datagram_frame(p2p_quic_conn *conn, ngtcp2_path *path, ngtcp2_pkt_info *info,
     uint8_t *dst, size_t size, ngtcp2_ssize *n) {

@@ -94,9 +94,7 @@ struct p2p_quic_app {
     uint64_t (*stream_received)(p2p_quic_conn *conn, int64_t id);
 };
 
-/* --- the endpoint
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the endpoint --- */
 
 /* The host's endpoint, made for the first who asks; it is freed with the host. */
 P2P_NODISCARD p2p_err p2p_quic_endpoint_get(p2p_quic_endpoint **out, p2p_env *env);
@@ -144,9 +142,7 @@ void p2p_quic_get_counters(const p2p_quic_endpoint *endpoint, p2p_quic_counters 
 /* Inbound handshakes under way above which clients must prove their address (Retry). */
 void p2p_quic_set_retry_above(p2p_quic_endpoint *endpoint, size_t half_open);
 
-/* --- connections
- * -------------------------------------------------------------------------------------------------
- */
+/* --- connections --- */
 
 void p2p_quic_conn_set_self(p2p_quic_conn *conn, void *self);
 void *p2p_quic_conn_self(const p2p_quic_conn *conn);
@@ -170,9 +166,7 @@ void p2p_quic_conn_finish(p2p_quic_conn *conn, uint64_t code);
 P2P_NODISCARD p2p_err p2p_quic_conn_send_datagram(p2p_quic_conn *conn, p2p_bytes bytes);
 size_t p2p_quic_conn_datagram_max(const p2p_quic_conn *conn);
 
-/* --- streams
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- streams --- */
 
 /* AGAIN: the peer allows no more at the moment. */
 P2P_NODISCARD p2p_err p2p_quic_stream_open(

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * The frame's layout is that of RESET_STREAM with a number behind it, the reliable size, so a plain
- * RESET_STREAM always fits in its place. A peer may write the reset ahead of the STREAM frame with
- * the reliable bytes, while a receiver of a plain reset forgets what comes later; therefore resets
- * move to the end. A last frame without a length, which would swallow them, is given one.
+ * RESET_STREAM always fits in its place, with padding behind it. But a peer may write the reset
+ * ahead of the STREAM frame with the reliable bytes, while a receiver of a plain reset forgets what
+ * comes later; therefore resets that need bytes of their own packet move to the end. A last frame
+ * without a length, which would swallow them, is given one.
  */
 #include "quic/reset_stream_at.h"
 
@@ -62,7 +63,8 @@ typedef struct frame {
     uint64_t type;
     uint64_t id, code, size, reliable; /* RESET_STREAM_AT */
     uint64_t offset, data_len;         /* STREAM, with id */
-    size_t head_len;                   /* up to the data of STREAM and DATAGRAM */
+    size_t
+        head_len; /* up to the data of STREAM and DATAGRAM, the reliable size of RESET_STREAM_AT */
 } frame;
 
 static void skip_numbers(p2p_cursor *c, unsigned count) {
@@ -166,6 +168,7 @@ static bool next_frame(p2p_cursor *c, frame *f) {
         f->id = p2p_cursor_quic_varint(c);
         f->code = p2p_cursor_quic_varint(c);
         f->size = p2p_cursor_quic_varint(c);
+        f->head_len = (size_t)(c->ptr - start);
         f->reliable = p2p_cursor_quic_varint(c);
     } else {
         read_other(c, f->type);
@@ -206,6 +209,27 @@ static bool all_arrived(p2p_bytes payload, p2p_stream_received received, void *c
             return false;
     }
     return true;
+}
+
+/*
+ * Resets whose bytes came with earlier packets stay where they are: the type changes, and the
+ * reliable size becomes padding. The rest is counted.
+ */
+static size_t rewrite_in_place(
+    uint8_t *payload, size_t len, p2p_stream_received received, void *ctx) {
+    p2p_cursor c = p2p_cursor_of(p2p_bytes_of(payload, len));
+    size_t left = 0, start = 0;
+    for (frame f; next_frame(&c, &f); start = len - c.left) {
+        if (f.type != RESET_STREAM_AT)
+            continue;
+        if (received(ctx, (int64_t)f.id) < f.reliable) {
+            left++;
+            continue;
+        }
+        payload[start] = RESET_STREAM;
+        memset(payload + start + f.head_len, PADDING, len - c.left - start - f.head_len);
+    }
+    return left;
 }
 
 /* Resets as the library knows them, to follow the other frames. */
@@ -259,6 +283,9 @@ p2p_err p2p_reset_stream_at_rewrite(
     size_t count, open;
     frame last = {0};
     if (!look(view, &count) || count == 0)
+        return P2P_OK;
+    count = rewrite_in_place(payload, len, received, ctx);
+    if (count == 0)
         return P2P_OK;
     if (count > RESETS_MAX || !all_arrived(view, received, ctx))
         return P2P_ERR_AGAIN;

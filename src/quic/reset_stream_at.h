@@ -21,8 +21,8 @@ typedef uint64_t (*p2p_stream_received)(void *ctx, int64_t id);
 /*
  * Turns every RESET_STREAM_AT of a 1-RTT payload into RESET_STREAM, behind all other frames so that
  * bytes in the same packet come first; the length stays. AGAIN: bytes that must be delivered are
- * missing, or there is no room: the packet is to be treated as lost, so that the peer repeats what
- * it says. What is malformed stays as it is.
+ * missing, or there is no room: the packet is spoiled and to be treated as lost, so that the peer
+ * repeats what it says. What is malformed stays as it is.
  */
 P2P_NODISCARD p2p_err p2p_reset_stream_at_rewrite(
     uint8_t *payload, size_t len, p2p_stream_received received, void *ctx);

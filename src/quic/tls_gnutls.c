@@ -53,8 +53,7 @@ struct p2p_quic_tls_session {
     p2p_err err;
 };
 
-/* --- what sessions share
- * ------------------------------------------------------------------------------------------ */
+/* --- what sessions share --- */
 
 p2p_err p2p_quic_tls_context_new(p2p_quic_tls_context **out, const p2p_mem *mem) {
     p2p_quic_tls_context *context = p2p_mem_alloc(mem, sizeof *context);
@@ -105,8 +104,7 @@ void p2p_quic_credentials_free(p2p_quic_credentials *own) {
     p2p_mem_free(own->mem, own, sizeof *own);
 }
 
-/* --- keys of received packets
- * ---------------------------------------------------------------------------------------- */
+/* --- keys of received packets --- */
 
 enum { SECRET_MAX = 64, KEY_MAX = 64 };
 
@@ -149,6 +147,7 @@ static uint64_t received(void *ctx, int64_t id) {
     return conn->app->stream_received(conn, id);
 }
 
+/* The parameters are ngtcp2's. NOLINTNEXTLINE(readability-function-size) */
 static int decrypt(uint8_t *dst, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *ctx,
     const uint8_t *src, size_t len, const uint8_t *nonce, size_t nonce_len, const uint8_t *aad,
     size_t aad_len) {
@@ -165,6 +164,7 @@ static int decrypt(uint8_t *dst, const ngtcp2_crypto_aead *aead, const ngtcp2_cr
                : NGTCP2_ERR_DECRYPT;
 }
 
+/* NOLINTNEXTLINE(readability-function-size) */
 static int update_key(ngtcp2_conn *ng, uint8_t *rx_secret, uint8_t *tx_secret,
     ngtcp2_crypto_aead_ctx *rx, uint8_t *rx_iv, ngtcp2_crypto_aead_ctx *tx, uint8_t *tx_iv,
     const uint8_t *old_rx, const uint8_t *old_tx, size_t len, void *user) {
@@ -237,8 +237,7 @@ static int install_1rtt(p2p_quic_tls_session *session, const uint8_t *secret, si
     return rv;
 }
 
-/* --- what GnuTLS asks
- * ---------------------------------------------------------------------------------------------- */
+/* --- what GnuTLS asks --- */
 
 static int secrets(gnutls_session_t gnutls, gnutls_record_encryption_level_t at, const void *rx,
     const void *tx, size_t len) {
@@ -336,9 +335,7 @@ static int hello_read(gnutls_session_t gnutls) {
     return gnutls_credentials_set(gnutls, GNUTLS_CRD_CERTIFICATE, own->gnutls);
 }
 
-/* --- sessions
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- sessions --- */
 
 static int offer_alpn(p2p_quic_tls_session *session) {
     gnutls_datum_t names[P2P_QUIC_ALPN_MAX];
@@ -414,8 +411,7 @@ p2p_err p2p_quic_tls_session_err(const p2p_quic_tls_session *session) {
     return session == NULL ? P2P_OK : session->err;
 }
 
-/* --- ngtcp2's callbacks
- * -------------------------------------------------------------------------------------------- */
+/* --- ngtcp2's callbacks --- */
 
 static int crypto_in(ngtcp2_conn *ng, ngtcp2_encryption_level level, uint64_t offset,
     const uint8_t *data, size_t len, void *conn) {

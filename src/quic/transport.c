@@ -39,9 +39,7 @@ typedef struct quic_dial {
     p2p_peer_id seen; /* who answered, when it is not who was expected */
 } quic_dial;
 
-/* --- addresses
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- addresses --- */
 
 /* /ip…/udp/PORT/quic-v1 and nothing behind it. */
 static bool can_dial(const p2p_multiaddr *addr) {
@@ -69,8 +67,7 @@ static void to_multiaddr(p2p_multiaddr *addr, const p2p_sockaddr *from) {
         addr->len = 0; /* cannot be: two bytes fit */
 }
 
-/* --- who we are, and who they are
- * ---------------------------------------------------------------------------------- */
+/* --- who we are, and who they are --- */
 
 /* AGAIN: the waiter will be called. */
 static p2p_err prepare(quic_transport *quic, p2p_cert_waiter *waiter) {
@@ -112,8 +109,7 @@ static p2p_err verify(p2p_quic_conn *conn, p2p_bytes certificate) {
         &dial->muxer, conn, &owner.peer, p2p_bytes_of(owner.public_key, owner.public_key_len));
 }
 
-/* --- the life of a connection
- * -------------------------------------------------------------------------------------- */
+/* --- the life of a connection --- */
 
 static bool admit(void *ctx, const p2p_sockaddr *remote) {
     const quic_transport *quic = ctx;
@@ -226,9 +222,7 @@ static const p2p_quic_app APP = {.alpn = "libp2p",
     .stream_acked = p2p_quic_muxer_stream_acked,
     .stream_closed = p2p_quic_muxer_stream_closed};
 
-/* --- dialling
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- dialling --- */
 
 static p2p_err start_dial(quic_dial *dial) {
     const p2p_timeouts *timeouts = dial->quic->transport.env->timeouts;
@@ -286,9 +280,7 @@ static void cancel(p2p_transport *transport, p2p_dial *of) {
     free_dial(dial);
 }
 
-/* --- listening
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- listening --- */
 
 static void free_listener(quic_listener *own) {
     p2p_list_remove(&own->waiter.node);
@@ -361,9 +353,7 @@ static void unlisten(p2p_transport *transport, p2p_listener *of) {
         free_listener(of->transport_data);
 }
 
-/* --- the transport
- * -------------------------------------------------------------------------------------------------
- */
+/* --- the transport --- */
 
 static p2p_err start(p2p_transport **out, p2p_env *env, const p2p_transport_up *up, void *swarm) {
     quic_transport *quic = p2p_mem_alloc(env->mem, sizeof *quic);

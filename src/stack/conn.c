@@ -47,9 +47,7 @@ p2p_err p2p_conn_authenticated(p2p_conn *conn, const p2p_peer_id *peer, p2p_byte
     return conn->public_key.ptr == NULL && public_key.len > 0 ? P2P_ERR_NO_MEMORY : P2P_OK;
 }
 
-/* --- streams
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- streams --- */
 
 static void arm_idle(p2p_conn *conn) {
     p2p_env *env = conn->env;
@@ -86,12 +84,10 @@ void p2p_conn_stream_gone(p2p_conn *conn, bool outbound) {
     arm_idle(conn);
 }
 
-/* --- the end
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- the end --- */
 
-void p2p_conn_ended(
-    p2p_conn *conn, p2p_err err, bool by_peer, uint32_t remote_code, const char *text) {
+static void end_conn(p2p_conn *conn, p2p_err err, bool by_peer, uint32_t remote_code,
+    const char *text, bool keep_unread) {
     if (conn->state == P2P_CONN_ENDED)
         return;
     /* A connection that was being closed ends as closed, however its last bytes went. */
@@ -104,13 +100,18 @@ void p2p_conn_ended(
     conn->state = P2P_CONN_ENDED;
     p2p_timer_set(&conn->env->timers, &conn->timer, P2P_NEVER);
     for (p2p_stream *stream = NULL; (stream = p2p_conn_next_stream(conn, stream)) != NULL;)
-        p2p_stream_conn_ended(stream, err);
+        p2p_stream_conn_ended(stream, err, keep_unread);
     if (conn->carrier != NULL)
         conn->carrier->ended(conn->carrier, err != P2P_ERR_CLOSED && err != P2P_ERR_EOF);
     p2p_reason reason = {.err = err, .by_peer = by_peer, .remote_code = remote_code};
     snprintf(reason.text, sizeof reason.text, "%s", text != NULL ? text : p2p_err_text(err));
     if (conn->events != NULL)
         conn->events->ended(conn, &reason);
+}
+
+void p2p_conn_ended(
+    p2p_conn *conn, p2p_err err, bool by_peer, uint32_t remote_code, const char *text) {
+    end_conn(conn, err, by_peer, remote_code, text, true);
 }
 
 void p2p_conn_close(p2p_conn *conn, uint32_t code) {
@@ -125,7 +126,7 @@ void p2p_conn_abort(p2p_conn *conn, uint32_t code) {
     if (conn->state == P2P_CONN_ENDED)
         return;
     conn->ops->abort(conn, code);
-    p2p_conn_ended(conn, P2P_ERR_CLOSED, false, 0, NULL);
+    end_conn(conn, P2P_ERR_CLOSED, false, 0, NULL, false);
 }
 
 static void free_conn(p2p_dead *dead) {
@@ -140,9 +141,7 @@ void p2p_conn_bury(p2p_conn *conn) {
     p2p_env_bury(conn->env, &conn->dead, free_conn);
 }
 
-/* --- questions
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- questions --- */
 
 uint64_t p2p_conn_id(const p2p_conn *conn) {
     return conn->id;

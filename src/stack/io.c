@@ -153,9 +153,7 @@ p2p_sock *p2p_io_find(const p2p_io *io, p2p_socket socket) {
     return slot == NULL ? NULL : slot->sock;
 }
 
-/* --- names
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- names --- */
 
 p2p_err p2p_io_resolve(p2p_io *io, p2p_resolve *resolve) {
     resolve->request = ++io->next_request;
@@ -184,9 +182,7 @@ static void resolved(p2p_io *io, const p2p_input *input) {
     resolve->done(resolve, input->err, input->addrs, input->addr_count);
 }
 
-/* --- inputs
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- inputs --- */
 
 static void opened(p2p_sock *sock, const p2p_input *input) {
     sock->slot->local = input->local;
@@ -263,9 +259,7 @@ void p2p_io_input(p2p_io *io, const p2p_input *input) {
     }
 }
 
-/* --- effects
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- effects --- */
 
 static bool next_of_slot(p2p_io *io, p2p_slot *slot, p2p_effect *effect) {
     for (size_t i = 0; i < P2P_COUNT(ORDER); i++) {

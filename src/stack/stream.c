@@ -54,6 +54,8 @@ struct p2p_stream {
     bool starved;      /* `ready` is in env->starved */
     bool reset_wanted; /* this side reset it and the muxer has not told the peer */
     bool ended;        /* `end` is final */
+    bool keeps_rx;     /* the connection ended, but all the peer had to say has arrived */
+    bool whole;        /* and all of ours went out: a good end if the application reads the rest */
     bool reported;     /* `closed` was called, or nobody is there to call */
 };
 
@@ -114,8 +116,7 @@ static void wake_muxer(p2p_stream *stream) {
         stream->conn->ops->wake(stream->conn, stream);
 }
 
-/* --- life and death
- * -------------------------------------------------------------------------------------------- */
+/* --- life and death --- */
 
 static void end_negotiation(p2p_stream *stream) {
     if (stream->negotiation == NULL)
@@ -168,7 +169,8 @@ static void end_stream(p2p_stream *stream, p2p_err err, uint32_t remote_code) {
     end_negotiation(stream);
     p2p_timer_set(&env->timers, &stream->timer, P2P_NEVER);
     if (err != P2P_OK) {
-        p2p_chunkq_clear(&stream->rx, &env->chunks);
+        if (!stream->keeps_rx)
+            p2p_chunkq_clear(&stream->rx, &env->chunks);
         p2p_chunkq_clear(&stream->tx, &env->chunks);
         stream->tx_sent = 0;
     }
@@ -226,9 +228,7 @@ static p2p_err new_stream(p2p_conn *conn, bool outbound, p2p_stream **out) {
     return P2P_OK;
 }
 
-/* --- negotiation
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- negotiation --- */
 
 /* What negotiation says goes out before the application's bytes. */
 static p2p_err send_negotiation(p2p_stream *stream, p2p_buf *said) {
@@ -367,9 +367,7 @@ p2p_err p2p_conn_open(p2p_conn *conn, const p2p_protocol *protocol, void *self, 
     return P2P_OK;
 }
 
-/* --- for muxers
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- for muxers --- */
 
 p2p_err p2p_stream_rx(p2p_stream *stream, p2p_bytes bytes) {
     p2p_env *env = env_of(stream);
@@ -491,10 +489,15 @@ bool p2p_stream_reset_wanted(const p2p_stream *stream, uint32_t *code) {
     return stream->reset_wanted;
 }
 
-/* --- for connections and the host
- * -------------------------------------------------------------------------------------- */
+/* --- for connections and the host --- */
 
-void p2p_stream_conn_ended(p2p_stream *stream, p2p_err err) {
+void p2p_stream_conn_ended(p2p_stream *stream, p2p_err err, bool keep_unread) {
+    if (!stream->ended && stream->rx_fin && stream->usable && keep_unread) {
+        stream->keeps_rx = true;
+        stream->whole = stream->tx_done;
+        if (stream->rx.len > 0)
+            make_due(stream, DUE_READABLE);
+    }
     end_stream(stream, err == P2P_OK ? P2P_ERR_CLOSED : err, 0);
     stream->tx_done = true;
     stream->reset_wanted = false;
@@ -508,6 +511,9 @@ static bool take_due(p2p_stream *stream, uint8_t due) {
 }
 
 static void report_closed(p2p_stream *stream) {
+    if (stream->whole && stream->rx.len == 0)
+        stream->end = (p2p_stream_end){P2P_OK, 0};
+    p2p_chunkq_clear(&stream->rx, &env_of(stream)->chunks);
     /* An inbound stream that ended before it agreed was never shown to its protocol. */
     const p2p_protocol *protocol = stream->protocol;
     if (protocol != NULL && protocol->closed != NULL && (stream->usable || stream->outbound))
@@ -524,8 +530,9 @@ void p2p_stream_dispatch(p2p_stream *stream) {
     if (protocol != NULL && stream->usable) {
         if (take_due(stream, DUE_OPENED) && protocol->opened != NULL)
             protocol->opened(stream, stream->self);
-        if (take_due(stream, DUE_READABLE) && !(stream->ended && stream->end.err != P2P_OK) &&
-            protocol->readable != NULL)
+        /* Behind a bad end there is nothing to read, unless the peer's bytes are complete. */
+        bool lost = stream->ended && stream->end.err != P2P_OK && !stream->keeps_rx;
+        if (take_due(stream, DUE_READABLE) && !lost && protocol->readable != NULL)
             protocol->readable(stream, stream->self);
         if (take_due(stream, DUE_WRITABLE) && !stream->ended && protocol->writable != NULL)
             protocol->writable(stream, stream->self);
@@ -536,9 +543,7 @@ void p2p_stream_dispatch(p2p_stream *stream) {
         make_due(stream, 0);
 }
 
-/* --- for applications
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- for applications --- */
 
 p2p_bytes p2p_stream_peek(p2p_stream *stream) {
     return p2p_chunkq_peek(&stream->rx);

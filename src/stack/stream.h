@@ -13,8 +13,7 @@
 #include "stack/conn.h"
 #include "stack/multistream.h"
 
-/* --- for muxers: receiving
- * ------------------------------------------------------------------------------------- */
+/* --- for muxers: receiving --- */
 
 /* A stream that the peer opened. LIMIT or NO_MEMORY: refuse it (reset). */
 P2P_NODISCARD p2p_err p2p_stream_inbound(p2p_conn *conn, p2p_stream **out);
@@ -40,8 +39,7 @@ void p2p_stream_rx_stop(p2p_stream *stream, uint32_t code);
 /* Bytes that the application consumed since the last call: credit that can be given to the peer. */
 size_t p2p_stream_rx_taken(p2p_stream *stream);
 
-/* --- for muxers: sending
- * ------------------------------------------------------------------------------------------ */
+/* --- for muxers: sending --- */
 
 /* Bytes in the send queue; the muxer remembers itself how many of them it has sent and awaits
  * acknowledgement for. */
@@ -73,11 +71,14 @@ bool p2p_stream_reset_wanted(const p2p_stream *stream, uint32_t *code);
 void *p2p_stream_mux(p2p_stream *stream);
 p2p_stream *p2p_stream_of_mux(void *mux);
 
-/* --- for connections and the host
- * ------------------------------------------------------------------------------- */
+/* --- for connections and the host --- */
 
-/* Ends a stream because its connection does. */
-void p2p_stream_conn_ended(p2p_stream *stream, p2p_err err);
+/*
+ * Ends a stream because its connection does. keep_unread: if all of the peer's bytes have arrived,
+ * its end included, the protocol may read what is left in one more `readable`, then comes `closed`;
+ * the end is a good one if it read everything and our direction was over, too.
+ */
+void p2p_stream_conn_ended(p2p_stream *stream, p2p_err err, bool keep_unread);
 /* Runs one stream's due callbacks. */
 void p2p_stream_dispatch(p2p_stream *stream);
 

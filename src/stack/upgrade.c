@@ -50,8 +50,7 @@ struct p2p_upgrade {
     const char *muxer_ids[IDS_MAX + 1];
 };
 
-/* --- the select layer
- * ---------------------------------------------------------------------------------------------- */
+/* --- the select layer --- */
 
 static p2p_err start_security(p2p_upgrade *upgrade, size_t index);
 static p2p_err start_muxer(p2p_upgrade *upgrade, const p2p_muxer *muxer, p2p_layer *below);
@@ -211,9 +210,7 @@ static p2p_err start_select(
     return p2p_multistream_first(&select->ms, &select->said);
 }
 
-/* --- security
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- security --- */
 
 static p2p_err secured(void *ctx, const p2p_secured *result) {
     p2p_upgrade *upgrade = ctx;
@@ -260,9 +257,7 @@ static p2p_err start_security(p2p_upgrade *upgrade, size_t index) {
     return P2P_OK;
 }
 
-/* --- muxer
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- muxer --- */
 
 static p2p_err start_muxer(p2p_upgrade *upgrade, const p2p_muxer *muxer, p2p_layer *below) {
     const p2p_upgrade_params *params = &upgrade->params;
@@ -287,9 +282,7 @@ static p2p_err start_muxer(p2p_upgrade *upgrade, const p2p_muxer *muxer, p2p_lay
     return P2P_OK;
 }
 
-/* --- the whole
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- the whole --- */
 
 p2p_err p2p_upgrade_new(p2p_upgrade **out, const p2p_upgrade_params *params, p2p_layer *below) {
     *out = NULL;

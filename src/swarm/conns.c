@@ -11,32 +11,7 @@
 #include "base/mem.h"
 #include "swarm/swarm.h"
 
-/* --- counting per address and per peer
- * ----------------------------------------------------------------------------------------- */
-
-/* Two that share a seeded 64-bit hash would share a count, which nobody can bring about. */
-static size_t tally(const p2p_map *map, uint64_t key) {
-    return (size_t)(uintptr_t)p2p_map_get(map, key);
-}
-
-/* Key 0 is not counted. */
-static bool tally_add(p2p_map *map, uint64_t key) {
-    if (key == 0)
-        return true;
-    /* NOLINTNEXTLINE(performance-no-int-to-ptr): the map keeps a number */
-    return p2p_map_put(map, key, (void *)(uintptr_t)(tally(map, key) + 1)) == P2P_OK;
-}
-
-static void tally_remove(p2p_map *map, uint64_t key) {
-    if (key == 0)
-        return;
-    size_t count = tally(map, key);
-    if (count <= 1)
-        p2p_map_remove(map, key);
-    /* NOLINTNEXTLINE(performance-no-int-to-ptr): the map keeps a number */
-    else if (p2p_map_put(map, key, (void *)(uintptr_t)(count - 1)) != P2P_OK)
-        return; /* cannot be: the entry exists */
-}
+/* --- counting per address --- */
 
 /* IPv4 addresses count one by one, IPv6 by /56: what one subscriber usually has. */
 static uint64_t ip_key(const p2p_swarm *swarm, const p2p_sockaddr *addr) {
@@ -46,13 +21,30 @@ static uint64_t ip_key(const p2p_swarm *swarm, const p2p_sockaddr *addr) {
            1;
 }
 
-static uint64_t peer_key(const p2p_swarm *swarm, const p2p_peer_id *peer) {
-    return p2p_hash_bytes(swarm->per_peer.seed, p2p_bytes_of(peer->bytes, peer->len)) | 1;
+static size_t ip_count(const p2p_swarm *swarm, uint64_t key) {
+    return (size_t)(uintptr_t)p2p_map_get(&swarm->per_ip, key);
 }
 
-/* --- coming in
- * ------------------------------------------------------------------------------------------------------
- */
+static bool ip_add(p2p_swarm *swarm, uint64_t key) {
+    if (key == 0)
+        return true;
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): the map keeps a number */
+    return p2p_map_put(&swarm->per_ip, key, (void *)(uintptr_t)(ip_count(swarm, key) + 1)) ==
+           P2P_OK;
+}
+
+static void ip_remove(p2p_swarm *swarm, uint64_t key) {
+    if (key == 0)
+        return;
+    size_t count = ip_count(swarm, key);
+    if (count <= 1)
+        p2p_map_remove(&swarm->per_ip, key);
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): the map keeps a number */
+    else if (p2p_map_put(&swarm->per_ip, key, (void *)(uintptr_t)(count - 1)) != P2P_OK)
+        return; /* cannot be: the entry exists */
+}
+
+/* --- coming in --- */
 
 bool p2p_swarm_admit(void *ctx, const p2p_sockaddr *remote, const p2p_multiaddr *addr) {
     p2p_swarm *swarm = ctx;
@@ -62,11 +54,11 @@ bool p2p_swarm_admit(void *ctx, const p2p_sockaddr *remote, const p2p_multiaddr 
         swarm->inbound_count + swarm->pending_inbound >= limits->conns_inbound ||
         swarm->pending_inbound >= limits->pending_inbound)
         return false;
-    if (key != 0 && tally(&swarm->per_ip, key) >= limits->conns_per_ip)
+    if (key != 0 && ip_count(swarm, key) >= limits->conns_per_ip)
         return false;
     if (swarm->gater.accept != NULL && !swarm->gater.accept(swarm->gater.ctx, addr))
         return false;
-    if (!tally_add(&swarm->per_ip, key))
+    if (!ip_add(swarm, key))
         return false;
     swarm->pending_inbound++;
     return true;
@@ -76,7 +68,7 @@ void p2p_swarm_inbound_ended(void *ctx, const p2p_sockaddr *remote, const p2p_mu
     p2p_err err, const char *text) {
     p2p_swarm *swarm = ctx;
     swarm->pending_inbound--;
-    tally_remove(&swarm->per_ip, ip_key(swarm, remote));
+    ip_remove(swarm, ip_key(swarm, remote));
     if (err == P2P_OK)
         return;
     p2p_reason reason = p2p_reason_of(err, "%s", text);
@@ -85,8 +77,16 @@ void p2p_swarm_inbound_ended(void *ctx, const p2p_sockaddr *remote, const p2p_mu
     p2p_swarm_event(swarm, P2P_EVENT_INBOUND_FAILED, NULL, 0, addr, &reason);
 }
 
-/* --- the life of a connection
- * -------------------------------------------------------------------------------------------- */
+/* --- the life of a connection --- */
+
+static size_t count_to_peer(const p2p_swarm *swarm, const p2p_peer_id *peer) {
+    size_t count = 0;
+    const p2p_peer_link *link =
+        p2p_peer_index_first(&swarm->by_peer, p2p_peer_index_key(&swarm->by_peer, peer));
+    for (; link != NULL; link = link->next)
+        count += p2p_peer_id_equal(&link->conn->peer, peer);
+    return count;
+}
 
 static p2p_err judge(p2p_swarm *swarm, const p2p_conn *conn) {
     const p2p_limits *limits = swarm->env->limits;
@@ -96,7 +96,7 @@ static p2p_err judge(p2p_swarm *swarm, const p2p_conn *conn) {
         !swarm->gater.secured(swarm->gater.ctx, conn->outbound, &conn->peer, &conn->remote))
         return P2P_ERR_GATED;
     if (swarm->conn_count >= limits->conns ||
-        tally(&swarm->per_peer, peer_key(swarm, &conn->peer)) >= limits->conns_per_peer)
+        count_to_peer(swarm, &conn->peer) >= limits->conns_per_peer)
         return P2P_ERR_LIMIT;
     return P2P_OK;
 }
@@ -107,18 +107,27 @@ static uint32_t code_for(p2p_err err) {
     return err == P2P_ERR_SHUTDOWN ? P2P_CODE_SHUTDOWN : P2P_CODE_RESOURCE_LIMIT_EXCEEDED;
 }
 
+/* NULL: no memory. */
+static p2p_swarm_conn *new_own(p2p_swarm *swarm, p2p_conn *conn) {
+    const p2p_mem *mem = swarm->env->mem;
+    p2p_swarm_conn *own = p2p_mem_alloc(mem, sizeof *own);
+    uint64_t key = p2p_peer_index_key(&swarm->by_peer, &conn->peer);
+    if (own != NULL && p2p_peer_index_add(&swarm->by_peer, &own->by_peer, conn, key) == P2P_OK)
+        return own;
+    p2p_mem_free(mem, own, sizeof *own);
+    return NULL;
+}
+
 p2p_err p2p_swarm_connected(
     p2p_swarm *swarm, const p2p_sockaddr *remote, p2p_conn *conn, bool inbound) {
     uint64_t key = inbound ? ip_key(swarm, remote) : 0;
     if (inbound)
         swarm->pending_inbound--;
     p2p_err err = judge(swarm, conn);
-    uint64_t peer = peer_key(swarm, &conn->peer);
-    p2p_swarm_conn *own = err == P2P_OK ? p2p_mem_alloc(swarm->env->mem, sizeof *own) : NULL;
-    if (own == NULL || !tally_add(&swarm->per_peer, peer)) {
+    p2p_swarm_conn *own = err == P2P_OK ? new_own(swarm, conn) : NULL;
+    if (own == NULL) {
         err = err == P2P_OK ? P2P_ERR_NO_MEMORY : err;
-        p2p_mem_free(swarm->env->mem, own, sizeof *own);
-        tally_remove(&swarm->per_ip, key);
+        ip_remove(swarm, key);
         if (inbound) {
             p2p_reason reason = p2p_reason_of(err, "%s", p2p_err_text(err));
             p2p_swarm_event(swarm, P2P_EVENT_INBOUND_FAILED, NULL, 0, &conn->remote, &reason);
@@ -129,7 +138,6 @@ p2p_err p2p_swarm_connected(
     }
     own->swarm = swarm;
     own->ip_key = key;
-    own->peer_key = peer;
     own->inbound = inbound;
     own->connected =
         (p2p_queued_event){.type = P2P_EVENT_CONNECTED, .conn = conn, .embedded = true};
@@ -153,8 +161,8 @@ static void ended(p2p_conn *conn, const p2p_reason *reason) {
     p2p_swarm *swarm = own->swarm;
     swarm->conn_count--;
     swarm->inbound_count -= own->inbound;
-    tally_remove(&swarm->per_ip, own->ip_key);
-    tally_remove(&swarm->per_peer, own->peer_key);
+    p2p_peer_index_remove(&swarm->by_peer, &own->by_peer);
+    ip_remove(swarm, own->ip_key);
     own->disconnected.err = reason->err;
     own->disconnected.reason =
         (p2p_reason *)(void *)p2p_mem_copy(swarm->env->mem, p2p_bytes_of(reason, sizeof *reason));
@@ -173,18 +181,20 @@ static const p2p_protocol *find_protocol(p2p_conn *conn, p2p_bytes id, void **se
 
 const p2p_conn_events p2p_swarm_conn_events = {ended, find_protocol};
 
+static bool better(const p2p_conn *a, const p2p_conn *b) {
+    if (a->limited != b->limited)
+        return !a->limited;
+    return a->inbound_streams + a->outbound_streams > b->inbound_streams + b->outbound_streams;
+}
+
 p2p_conn *p2p_swarm_find_conn(const p2p_swarm *swarm, const p2p_peer_id *peer) {
     p2p_conn *best = NULL;
-    for (const p2p_list *node = swarm->conns.next; node != &swarm->conns; node = node->next) {
-        p2p_conn *conn = P2P_CONTAINER(node, p2p_conn, node);
-        if (conn->state != P2P_CONN_OPEN || !p2p_peer_id_equal(&conn->peer, peer))
-            continue;
-        size_t streams = conn->inbound_streams + conn->outbound_streams;
-        if (best == NULL || (best->limited && !conn->limited) ||
-            (best->limited == conn->limited &&
-                streams >= best->inbound_streams + best->outbound_streams))
-            best = conn;
-    }
+    const p2p_peer_link *link =
+        p2p_peer_index_first(&swarm->by_peer, p2p_peer_index_key(&swarm->by_peer, peer));
+    for (; link != NULL; link = link->next)
+        if (link->conn->state == P2P_CONN_OPEN && p2p_peer_id_equal(&link->conn->peer, peer) &&
+            (best == NULL || better(link->conn, best)))
+            best = link->conn;
     return best;
 }
 

@@ -26,6 +26,8 @@ typedef struct attempt {
     p2p_transport *transport;
     p2p_time start; /* when it may start */
     bool running, over, patient_tried;
+    bool ranked;   /* has its time: a request that comes later does not change it */
+    bool answered; /* by somebody, so the network let it through */
 } attempt;
 
 typedef struct name {
@@ -50,6 +52,7 @@ struct job {
     p2p_peer_id peer; /* len 0: whoever answers */
     bool force_new, insecure_tls;
     int webrtc_version;
+    p2p_blackhole_dial holes;
     p2p_list requests;
     name names[NAMES_MAX];
     size_t name_count;
@@ -63,16 +66,24 @@ struct job {
     bool over;
 };
 
-/* --- the end of a job
- * --------------------------------------------------------------------------------------------- */
+/* --- the end of a job --- */
 
-static void stop_attempts(job *own) {
+/* An attempt ended without a connection: a sign of a black hole unless something came back. */
+static void note_silence(const attempt *each) {
+    if (!each->answered)
+        p2p_blackhole_dialled(each->job->swarm->holes, &each->dial.addr, false);
+}
+
+/* overtaken: they had their chance, another was faster or the time is up. */
+static void stop_attempts(job *own, bool overtaken) {
     for (size_t i = 0; i < own->attempt_count; i++) {
         attempt *each = own->attempts[i];
         if (each->running) {
             each->running = false;
             own->running--;
             own->swarm->attempts--;
+            if (overtaken)
+                note_silence(each);
             each->transport->type->cancel(each->transport, &each->dial);
         }
         each->over = true;
@@ -110,7 +121,7 @@ static void finish(job *own, p2p_conn *conn, const p2p_reason *reason) {
     if (own->over)
         return;
     own->over = true;
-    stop_attempts(own);
+    stop_attempts(own, conn != NULL || (reason != NULL && reason->err == P2P_ERR_TIMEOUT));
     while (!p2p_list_empty(&own->requests))
         answer(swarm, P2P_CONTAINER(own->requests.next, request, node), conn, reason);
     p2p_timer_set(&swarm->env->timers, &own->timer, P2P_NEVER);
@@ -144,9 +155,7 @@ static void fail_if_exhausted(job *own) {
     finish(own, NULL, &reason);
 }
 
-/* --- attempts
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- attempts --- */
 
 static void schedule(job *own);
 
@@ -209,8 +218,10 @@ static void timer_fired(p2p_timer *timer, p2p_time now) {
 
 void p2p_swarm_dial_progress(void *ctx, p2p_dial *dial) {
     (void)ctx;
-    job *own = P2P_CONTAINER(dial, attempt, dial)->job;
+    attempt *progressing = P2P_CONTAINER(dial, attempt, dial);
+    job *own = progressing->job;
     p2p_env *env = own->swarm->env;
+    progressing->answered = true;
     if (own->pauses++ >= PROGRESS_PAUSES)
         return;
     for (size_t i = 0; i < own->attempt_count; i++) {
@@ -233,6 +244,9 @@ void p2p_swarm_dial_failed(void *ctx, p2p_dial *dial, p2p_err err, const char *t
             true; /* the peer refused the security protocol that was assumed: ask it this time */
         start_attempt(each);
     } else {
+        /* What this host lacks says nothing about the network. */
+        if (err != P2P_ERR_NO_MEMORY && err != P2P_ERR_LIMIT && err != P2P_ERR_NO_DESCRIPTOR)
+            note_silence(each);
         note_failure(own, each, err, text);
     }
     schedule(own);
@@ -248,6 +262,7 @@ p2p_err p2p_swarm_transport_connected(
     each->running = false;
     own->running--;
     swarm->attempts--;
+    p2p_blackhole_dialled(swarm->holes, &dial->addr, true);
     p2p_err err = p2p_swarm_connected(swarm, remote, conn, false);
     if (err != P2P_OK) {
         note_failure(own, each, err, p2p_err_text(err));
@@ -262,15 +277,26 @@ p2p_err p2p_swarm_transport_connected(
     return P2P_OK;
 }
 
-/* --- addresses
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- addresses --- */
 
 static bool has_attempt(const job *own, const p2p_multiaddr *addr) {
     for (size_t i = 0; i < own->attempt_count; i++)
         if (p2p_multiaddr_equal(&own->attempts[i]->dial.addr, addr))
             return true;
     return false;
+}
+
+static bool left_out(job *own, const p2p_multiaddr *addr) {
+    static const char *const NAMES[P2P_BLACKHOLE_KINDS] = {"UDP", "IPv6"};
+    char text[P2P_MULTIADDR_TEXT_MAX];
+    p2p_blackhole_kind kind;
+    if (!p2p_blackhole_skips(own->swarm->holes, &own->holes, addr, &kind))
+        return false;
+    p2p_multiaddr_format(text, sizeof text, addr);
+    own->reason = p2p_reason_of(P2P_ERR_UNREACHABLE,
+        "%.100s was left out: %s to public addresses fails here, as the latest %d dials showed",
+        text, NAMES[kind], P2P_BLACKHOLE_WINDOW);
+    return true;
 }
 
 static void add_attempt(job *own, const p2p_multiaddr *addr, const char *host_name) {
@@ -288,6 +314,8 @@ static void add_attempt(job *own, const p2p_multiaddr *addr, const char *host_na
             p2p_reason_of(P2P_ERR_UNSUPPORTED, "no transport of this host can dial %.160s", text);
         return;
     }
+    if (left_out(own, addr))
+        return;
     attempt *each = p2p_mem_alloc(swarm->env->mem, sizeof *each);
     if (each == NULL) {
         own->reason = p2p_reason_of(P2P_ERR_NO_MEMORY, "out of memory");
@@ -303,7 +331,7 @@ static void add_attempt(job *own, const p2p_multiaddr *addr, const char *host_na
     own->attempts[own->attempt_count++] = each;
 }
 
-/* Gives every attempt that has not started its time. */
+/* Gives every new attempt its time, and drops those that others make superfluous. */
 static void rank(job *own) {
     p2p_multiaddr addrs[P2P_DIAL_ADDRS_MAX];
     p2p_ranked ranked[P2P_DIAL_ADDRS_MAX];
@@ -314,6 +342,8 @@ static void rank(job *own) {
         addrs[count] = own->attempts[i]->dial.addr;
         waiting[count++] = i;
     }
+    if (count == 0)
+        return;
     size_t kept = p2p_rank(addrs, count, ranked);
     attempt *ordered[P2P_DIAL_ADDRS_MAX];
     size_t out = 0;
@@ -323,7 +353,9 @@ static void rank(job *own) {
     bool keep[P2P_DIAL_ADDRS_MAX] = {false};
     for (size_t i = 0; i < kept; i++) {
         attempt *each = own->attempts[waiting[ranked[i].index]];
-        each->start = own->swarm->env->now + ranked[i].delay;
+        if (!each->ranked)
+            each->start = own->swarm->env->now + ranked[i].delay;
+        each->ranked = true;
         keep[ranked[i].index] = true;
         ordered[out++] = each;
     }
@@ -410,9 +442,7 @@ static void add_addr(job *own, const p2p_multiaddr *addr) {
         add_attempt(own, addr, "");
 }
 
-/* --- requests
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- requests --- */
 
 static void request_timed_out(p2p_timer *timer, p2p_time now) {
     (void)now;
@@ -475,7 +505,9 @@ static job *find_job(p2p_swarm *swarm, const p2p_peer_id *peer) {
 /* The peer that the argument and all addresses agree on. */
 static p2p_err agree_on_peer(
     const p2p_peer_id *given, const p2p_multiaddr *addrs, size_t count, p2p_peer_id *peer) {
-    *peer = given == NULL ? (p2p_peer_id){0} : *given;
+    *peer = (p2p_peer_id){0};
+    if (given != NULL)
+        *peer = *given;
     for (size_t i = 0; i < count; i++) {
         p2p_multiaddr bare;
         p2p_peer_id named;

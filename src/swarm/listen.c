@@ -63,9 +63,7 @@ void p2p_swarm_unlisten_all(p2p_swarm *swarm) {
         unlisten(swarm, P2P_CONTAINER(swarm->listeners.next, p2p_swarm_listener, node));
 }
 
-/* --- own addresses
- * --------------------------------------------------------------------------------------------------
- */
+/* --- own addresses --- */
 
 /* Replaces the address at the head of `bound` by that of an interface. */
 static bool on_interface(const p2p_multiaddr *bound, const p2p_sockaddr *wildcard,

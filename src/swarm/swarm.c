@@ -27,8 +27,8 @@ p2p_err p2p_swarm_init(p2p_swarm *swarm, p2p_env *env, const p2p_gater *gater,
     p2p_list_init(&swarm->conns);
     p2p_list_init(&swarm->jobs);
     p2p_list_init(&swarm->events);
+    p2p_map_init(&swarm->by_peer, env->mem, random_seed(env));
     p2p_map_init(&swarm->per_ip, env->mem, random_seed(env));
-    p2p_map_init(&swarm->per_peer, env->mem, swarm->per_ip.seed);
     p2p_peerstore_init(
         &swarm->peers, env->mem, random_seed(env), env->limits->peers, env->limits->addrs_per_peer);
     for (size_t i = 0; types[i] != NULL; i++) {
@@ -70,8 +70,8 @@ void p2p_swarm_deinit(p2p_swarm *swarm) {
         p2p_stream_dispatch(p2p_stream_of_ready(node));
     free_dead(env);
     p2p_swarm_drop_events(swarm);
-    while (!p2p_list_empty(&swarm->conns)) {
-        p2p_conn *conn = P2P_CONTAINER(p2p_list_pop(&swarm->conns), p2p_conn, node);
+    for (p2p_list *node; (node = p2p_list_pop(&swarm->conns)) != NULL;) {
+        p2p_conn *conn = P2P_CONTAINER(node, p2p_conn, node);
         p2p_mem_free(env->mem, conn->swarm, sizeof(p2p_swarm_conn));
         p2p_conn_bury(conn);
     }
@@ -81,7 +81,7 @@ void p2p_swarm_deinit(p2p_swarm *swarm) {
         transport->type->free(transport);
     }
     p2p_peerstore_deinit(&swarm->peers);
+    p2p_map_deinit(&swarm->by_peer);
     p2p_map_deinit(&swarm->per_ip);
-    p2p_map_deinit(&swarm->per_peer);
     p2p_mem_free(env->mem, swarm->protocols, swarm->protocol_count * sizeof swarm->protocols[0]);
 }

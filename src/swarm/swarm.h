@@ -9,6 +9,8 @@
 
 #include "base/map.h"
 #include "stack/stream.h"
+#include "swarm/blackhole.h"
+#include "swarm/peer_index.h"
 #include "swarm/peerstore.h"
 #include "transport/transport.h"
 
@@ -40,6 +42,7 @@ typedef struct p2p_queued_event {
 /* What the swarm keeps for a connection: p2p_conn.swarm. */
 typedef struct p2p_swarm_conn {
     p2p_swarm *swarm;
+    p2p_peer_link by_peer; /* until it has ended */
     p2p_queued_event connected, disconnected;
     uint64_t ip_key; /* 0: not counted */
     uint64_t peer_key;
@@ -72,10 +75,11 @@ struct p2p_swarm {
     size_t interface_count;
     p2p_list conns; /* p2p_conn.node */
     size_t conn_count, inbound_count, pending_inbound;
-    p2p_map per_ip; /* address prefix → number of inbound connections, as a pointer */
-    p2p_map per_peer; /* peer id → number of connections, as a pointer */
-    p2p_list jobs;  /* dials, see dial.c */
+    p2p_map by_peer; /* peer_index.h */
+    p2p_map per_ip;  /* address prefix → number of inbound connections, as a pointer */
+    p2p_list jobs;   /* dials, see dial.c */
     size_t attempts;
+    p2p_blackhole holes[P2P_BLACKHOLE_KINDS];
     p2p_peerstore peers;
     p2p_registered *protocols;
     size_t protocol_count;
@@ -102,6 +106,7 @@ p2p_err p2p_swarm_connected(
 bool p2p_swarm_admit(void *swarm, const p2p_sockaddr *remote, const p2p_multiaddr *addr);
 void p2p_swarm_inbound_ended(void *swarm, const p2p_sockaddr *remote, const p2p_multiaddr *addr,
     p2p_err err, const char *text);
+/* The best connection to a peer, as p2p_host_find_conn says. */
 p2p_conn *p2p_swarm_find_conn(const p2p_swarm *swarm, const p2p_peer_id *peer);
 void p2p_swarm_conns_close(p2p_swarm *swarm, uint32_t code);
 void p2p_swarm_check_stopped(p2p_swarm *swarm);

@@ -12,9 +12,7 @@ struct p2p_http_response {
     p2p_err failed;
 };
 
-/* --- the handler's side
- * -----------------------------------------------------------------------------------------
- */
+/* --- the handler's side --- */
 
 p2p_bytes p2p_http_request_header(const p2p_http_request *request, const char *name) {
     p2p_bytes value = {0};
@@ -61,9 +59,7 @@ void p2p_http_response_write(p2p_http_response *response, p2p_bytes bytes) {
         response->failed = p2p_buf_append(&response->body, bytes);
 }
 
-/* --- the exchange
- * -----------------------------------------------------------------------------------------------
- */
+/* --- the exchange --- */
 
 static void put_number(char text[24], uint64_t value) {
     char *at = text + 23;

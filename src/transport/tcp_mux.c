@@ -51,9 +51,7 @@ static tcp_mux *mux_of(p2p_env *env) {
     return mux;
 }
 
-/* --- the socket
- * -------------------------------------------------------------------------------------------------
- */
+/* --- the socket --- */
 
 static mux_listener *listener_at(const p2p_list *node) {
     return P2P_CONTAINER(node, mux_listener, node);
@@ -134,9 +132,7 @@ static void closed(p2p_sock *sock, p2p_err err) {
 
 static const p2p_sock_ops SOCKET_OPS = {.opened = opened, .accepted = accepted, .closed = closed};
 
-/* --- listening
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- listening --- */
 
 /* Port 0 is never shared: everybody who asks for it wants another. */
 static mux_socket *find_socket(const tcp_mux *mux, const p2p_sockaddr *at) {

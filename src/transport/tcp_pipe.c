@@ -18,9 +18,7 @@ enum { LINGERING_MAX = 64 };
 /* go-libp2p's patience with a client that does not say what it speaks. */
 #define FIRST_BYTE_TIME (5 * P2P_SECOND)
 
-/* --- addresses
- * ----------------------------------------------------------------------------------------------
- */
+/* --- addresses --- */
 
 static bool is_memory(const p2p_multiaddr *addr, p2p_sockaddr *to) {
     p2p_component part;
@@ -65,9 +63,7 @@ static void addr_of_kind(p2p_multiaddr *addr, const p2p_sockaddr *from, const p2
             return; /* cannot be: it is short */
 }
 
-/* --- the pipe's end
- * --------------------------------------------------------------------------------------------------
- */
+/* --- the pipe's end --- */
 
 static p2p_env *env_of(const p2p_tcp_pipe *pipe) {
     return pipe->owner->transport.env;
@@ -218,9 +214,7 @@ static void carrier_free(p2p_carrier *carrier) {
     pipe->lower[pipe->lower_count - 1]->above = NULL;
 }
 
-/* --- the upgrade
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- the upgrade --- */
 
 static void shut(p2p_wire *wire) {
     p2p_tcp_pipe *pipe = P2P_CONTAINER(wire, p2p_tcp_pipe, wire);
@@ -285,9 +279,7 @@ static void begin(p2p_tcp_pipe *pipe) {
         fail(pipe, err);
 }
 
-/* --- the socket
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- the socket --- */
 
 static void sock_opened(p2p_sock *sock, const p2p_sockaddr *local, const p2p_sockaddr *remote) {
     p2p_tcp_pipe *pipe = P2P_CONTAINER(sock, p2p_tcp_pipe, sock);
@@ -387,9 +379,7 @@ static p2p_tcp_pipe *new_pipe(p2p_tcp_transport *owner, p2p_time patience) {
     return pipe;
 }
 
-/* --- dialling and accepting
- * --------------------------------------------------------------------------------------------------
- */
+/* --- dialling and accepting --- */
 
 p2p_err p2p_tcp_dial(
     p2p_tcp_transport *tcp, p2p_dial *dial, const p2p_tcp_kind *kind, const p2p_sockaddr *to) {
@@ -453,9 +443,7 @@ void p2p_tcp_accept(const p2p_tcp_choice *choices, size_t count, p2p_socket sock
         begin(pipe);
 }
 
-/* --- the transport's part
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- the transport's part --- */
 
 void p2p_tcp_transport_init(p2p_tcp_transport *tcp, const p2p_transport_type *type, p2p_env *env,
     const p2p_transport_up *up, void *swarm) {

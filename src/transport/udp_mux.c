@@ -54,9 +54,7 @@ p2p_udp_kind p2p_udp_kind_of(uint8_t first_byte) {
     return (first_byte & 0x40) != 0 ? P2P_UDP_QUIC : P2P_UDP_OTHER;
 }
 
-/* --- the mux
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- the mux --- */
 
 static p2p_udp_user *user_of(p2p_list *node) {
     return P2P_CONTAINER(node, p2p_udp_user, node);
@@ -176,8 +174,7 @@ p2p_udp_consumer *p2p_udp_find_consumer(const p2p_udp *udp,
     return NULL;
 }
 
-/* --- the host's calls
- * --------------------------------------------------------------------------------------------- */
+/* --- the host's calls --- */
 
 static void opened(p2p_sock *base, const p2p_sockaddr *local, const p2p_sockaddr *remote) {
     (void)remote;
@@ -250,8 +247,7 @@ static bool draw_datagrams(
 static const p2p_sock_ops OPS = {
     .opened = opened, .datagram = datagram_in, .closed = closed, .draw_datagrams = draw_datagrams};
 
-/* --- sockets and their users
- * -------------------------------------------------------------------------------------- */
+/* --- sockets and their users --- */
 
 static void add_user(p2p_udp_sock *sock, p2p_udp_user *user) {
     user->sock = sock;
@@ -360,9 +356,7 @@ const p2p_sockaddr *p2p_udp_local(const p2p_udp_sock *sock) {
     return &sock->local;
 }
 
-/* --- sending
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- sending --- */
 
 void p2p_udp_want(p2p_udp_sender *sender) {
     if (sender->sock == NULL)

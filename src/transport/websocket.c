@@ -18,9 +18,7 @@ _Static_assert(
     (int)P2P_WS_WHY_MAX == (int)P2P_TCP_WHY_MAX && (int)P2P_WEB_TLS_WHY_MAX == (int)P2P_TCP_WHY_MAX,
     "the pipe's sentence is handed to its layers");
 
-/* --- addresses
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- addresses --- */
 
 /* What stands behind /tcp/PORT. */
 typedef struct ws_tail {
@@ -68,9 +66,7 @@ static bool can_listen(const p2p_multiaddr *addr) {
     return parse_tail(addr, &tail) && p2p_tcp_to_sockaddr(addr, &at);
 }
 
-/* --- the layers of a pipe
- * -------------------------------------------------------------------------------------------------
- */
+/* --- the layers of a pipe --- */
 
 static p2p_err opened(void *ctx) {
     return p2p_tcp_pipe_upgrade(ctx);
@@ -170,9 +166,7 @@ static bool is_tls(uint8_t first) {
 static const p2p_tcp_kind WS = {"ws", {P2P_WS}, is_method, begin_ws};
 static const p2p_tcp_kind WSS = {"wss", {P2P_TLS, P2P_WS}, is_tls, begin_wss};
 
-/* --- the transport
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- the transport --- */
 
 static p2p_tcp_transport *of(p2p_transport *transport) {
     return P2P_CONTAINER(transport, p2p_tcp_transport, transport);

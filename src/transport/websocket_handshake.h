@@ -14,9 +14,7 @@ enum {
     P2P_WS_REQUEST_MAX = 2048
 };
 
-/* --- server
- * -------------------------------------------------------------------------------------------------
- */
+/* --- server --- */
 
 /* Everything zero: any path, any origin, as libp2p nodes do. */
 typedef struct p2p_ws_policy {
@@ -34,9 +32,7 @@ unsigned p2p_ws_judge(const p2p_http_head *head, const p2p_ws_policy *policy);
  * for 101 only. */
 void p2p_ws_put_answer(p2p_writer *w, unsigned status, const p2p_http_head *head);
 
-/* --- client
- * -------------------------------------------------------------------------------------------------
- */
+/* --- client --- */
 
 typedef struct p2p_ws_dial {
     const char *host; /* for the Host header: a name or an IP, which may differ from where the

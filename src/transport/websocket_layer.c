@@ -72,9 +72,7 @@ static p2p_err say(ws_layer *ws, const p2p_writer *w) {
     return err != P2P_OK ? err : p2p_buf_append(&ws->said, p2p_writer_view(w));
 }
 
-/* --- server
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- server --- */
 
 /* Any page may connect unless the configuration names those that may. */
 static bool allow_origin(void *ctx, p2p_bytes origin) {
@@ -131,9 +129,7 @@ static p2p_err judge_request(ws_layer *ws) {
     return say(ws, &w);
 }
 
-/* --- client
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- client --- */
 
 static p2p_err ask(ws_layer *ws, const p2p_ws_dial *dial) {
     uint8_t block[P2P_WS_REQUEST_MAX];
@@ -156,9 +152,7 @@ static p2p_err judge_answer(ws_layer *ws) {
     return err;
 }
 
-/* --- handshake
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- handshake --- */
 
 static p2p_err bad_head(ws_layer *ws, p2p_err err) {
     if (err == P2P_ERR_NO_MEMORY)
@@ -193,9 +187,7 @@ static p2p_err shake(ws_layer *ws, p2p_bytes in, size_t *used) {
     return ws->params.opened(ws->params.ctx);
 }
 
-/* --- frames in
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- frames in --- */
 
 static bool good_end(uint16_t code) {
     return code == P2P_WS_NORMAL || code == P2P_WS_GOING_AWAY || code == P2P_WS_NO_CODE;
@@ -267,9 +259,7 @@ static p2p_err ws_eof(p2p_layer *layer) {
     return P2P_ERR_EOF;
 }
 
-/* --- out
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- out --- */
 
 static size_t draw_said(p2p_buf *said, uint8_t *dst, size_t cap) {
     p2p_bytes bytes = p2p_buf_view(said);
@@ -312,9 +302,7 @@ static p2p_err ws_draw(p2p_layer *layer, uint8_t *dst, size_t cap, size_t *len) 
     return draw_frames(ws, dst + *len, cap - *len, len);
 }
 
-/* --- the layer
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- the layer --- */
 
 static void ws_shut(p2p_layer *layer) {
     ws_layer *ws = P2P_CONTAINER(layer, ws_layer, layer);

@@ -15,7 +15,7 @@
 
 #define INTERFACES_INTERVAL (10 * P2P_SECOND)
 
-/* --- what crosses to and from the host */
+/* --- what crosses to and from the host --- */
 
 static void cross(p2p_uv_driver *d, const p2p_crossing *crossing) {
     if (d->record != NULL)
@@ -61,7 +61,7 @@ static bool next_event(p2p_uv_driver *d, p2p_event *event) {
     return some;
 }
 
-/* --- the clock */
+/* --- the clock --- */
 
 static p2p_time earlier(p2p_time a, p2p_time b) {
     return a < b ? a : b;
@@ -128,7 +128,7 @@ static void clock_rang(uv_poll_t *poll, int status, int events) {
     p2p_uv_driver_pump(d);
 }
 
-/* --- effects */
+/* --- effects --- */
 
 static void pause_sock(p2p_uv_sock *s, bool paused) {
     s->paused = paused;
@@ -212,7 +212,7 @@ void p2p_uv_driver_pump(p2p_uv_driver *d) {
     arm(d);
 }
 
-/* --- life */
+/* --- life --- */
 
 static void before_sleep(uv_prepare_t *prepare) {
     p2p_uv_driver_pump(P2P_CONTAINER(prepare, p2p_uv_driver, prepare));

@@ -91,7 +91,7 @@ struct p2p_uv_driver {
     uint8_t *in, *out; /* the shared blocks */
 };
 
-/* --- driver.c */
+/* --- driver.c --- */
 
 /* `host` may be set later, before the first pump. NO_MEMORY, IO. */
 P2P_NODISCARD p2p_err p2p_uv_driver_init(p2p_uv_driver *d, uv_loop_t *loop, const p2p_mem *mem);
@@ -112,7 +112,7 @@ bool p2p_uv_draw_datagrams(
 /* A handle or request is gone. */
 void p2p_uv_driver_unref(p2p_uv_driver *d);
 
-/* --- sock.c: what all sockets share */
+/* --- sock.c: what all sockets share --- */
 
 /* Makes the driver's object around an open descriptor, which it owns from now on, also when it
  * fails. */
@@ -129,7 +129,7 @@ void p2p_uv_sock_drop_rest(p2p_uv_sock *s);
 void p2p_uv_report_closed(p2p_uv_driver *d, p2p_socket id, p2p_err err);
 int p2p_uv_socket(uint8_t family, int type);
 
-/* --- tcp.c */
+/* --- tcp.c --- */
 
 void p2p_uv_connect(p2p_uv_driver *d, const p2p_effect *effect);
 void p2p_uv_listen(p2p_uv_driver *d, const p2p_effect *effect);
@@ -139,7 +139,7 @@ void p2p_uv_stream_send(p2p_uv_sock *s);
 void p2p_uv_stream_event(p2p_uv_sock *s, int events);
 void p2p_uv_listener_event(p2p_uv_sock *s);
 
-/* --- udp.c */
+/* --- udp.c --- */
 
 void p2p_uv_bind(p2p_uv_driver *d, const p2p_effect *effect);
 void p2p_uv_datagrams_send(p2p_uv_sock *s);
@@ -147,14 +147,14 @@ void p2p_uv_datagrams_event(p2p_uv_sock *s, int events);
 /* What the kernel can do: driver->gso, gro, offload. */
 void p2p_uv_probe_offload(p2p_uv_driver *d);
 
-/* --- names.c */
+/* --- names.c --- */
 
 void p2p_uv_resolve(p2p_uv_driver *d, const p2p_effect *effect);
 void p2p_uv_names_close(p2p_uv_driver *d);
 /* Gives INTERFACES if the machine's addresses differ from what was told last. */
 void p2p_uv_interfaces(p2p_uv_driver *d);
 
-/* --- addr.c */
+/* --- addr.c --- */
 
 p2p_err p2p_uv_err(int system_errno);
 /* The length of the system's form; 0 for a family it does not know. */

@@ -79,7 +79,7 @@ static void async_rang(uv_async_t *async) {
     p2p_uv_driver_pump(&node->driver);
 }
 
-/* --- life */
+/* --- life --- */
 
 static p2p_err start_host(p2p_node *node, const p2p_config *config) {
     p2p_config filled = *config;
@@ -187,7 +187,7 @@ void p2p_node_free(p2p_node *node) {
         finish_own_loop(node);
 }
 
-/* --- use */
+/* --- use --- */
 
 void p2p_node_on_event(p2p_node *node, p2p_event_fn fn, void *ctx) {
     node->on_event = fn;

@@ -32,7 +32,7 @@ static void set_option(int fd, int level, int name, int value) {
     (void)setsockopt(fd, level, name, &value, sizeof value);
 }
 
-/* --- connecting */
+/* --- connecting --- */
 
 static p2p_err begin_connect(int fd, const p2p_effect *effect) {
     struct sockaddr_storage addr;
@@ -95,7 +95,7 @@ static void connected(p2p_uv_sock *s) {
     p2p_uv_input(s->driver, &input);
 }
 
-/* --- listening */
+/* --- listening --- */
 
 /*
  * A dialler may bind to a listener's port only if both have SO_REUSEPORT. Set before the listener's
@@ -173,7 +173,7 @@ void p2p_uv_listener_event(p2p_uv_sock *s) {
     }
 }
 
-/* --- writing */
+/* --- writing --- */
 
 /* Writes as much as the system takes: P2P_OK, AGAIN when it is full, or why the socket is gone. */
 static p2p_err write_some(int fd, const uint8_t *data, size_t len, size_t *sent) {
@@ -231,7 +231,7 @@ static void writable(p2p_uv_sock *s) {
         p2p_uv_input(s->driver, &(p2p_input){.type = P2P_INPUT_WRITABLE, .socket = s->id});
 }
 
-/* --- reading */
+/* --- reading --- */
 
 static void readable(p2p_uv_sock *s) {
     p2p_uv_driver *d = s->driver;
@@ -268,7 +268,7 @@ void p2p_uv_stream_event(p2p_uv_sock *s, int events) {
         readable(s);
 }
 
-/* --- closing */
+/* --- closing --- */
 
 void p2p_uv_close(p2p_uv_sock *s, bool abort) {
     p2p_uv_driver *d = s->driver;

@@ -50,7 +50,7 @@ void p2p_uv_probe_offload(p2p_uv_driver *d) {
     memcpy(d->offload, text, strlen(text) + 1);
 }
 
-/* --- opening */
+/* --- opening --- */
 
 static void set_buffers(int fd) {
     /* The first form passes the system's maximum and needs the privilege to. */
@@ -101,7 +101,7 @@ void p2p_uv_bind(p2p_uv_driver *d, const p2p_effect *effect) {
     p2p_uv_input(d, &(p2p_input){.type = P2P_INPUT_OPENED, .socket = s->id, .local = s->local});
 }
 
-/* --- sending */
+/* --- sending --- */
 
 static struct cmsghdr *add_control(
     struct msghdr *msg, size_t *used, int level, int type, const void *value, size_t len) {
@@ -225,7 +225,7 @@ static void writable(p2p_uv_sock *s) {
         p2p_uv_input(s->driver, &(p2p_input){.type = P2P_INPUT_WRITABLE, .socket = s->id});
 }
 
-/* --- receiving */
+/* --- receiving --- */
 
 static void read_control(struct msghdr *msg, p2p_input *input) {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {

@@ -125,8 +125,7 @@ void p2p_datachannel_close(p2p_datachannel *ch) {
     destroy(ch);
 }
 
-/* --- opening
- * -------------------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 /* The next unused id of our parity, going round, so that an id rests as long as possible before its
  * reuse. Libp2p never uses 0 again. */
@@ -225,8 +224,7 @@ static void on_dcep(p2p_datachannels *set, const p2p_sctp_piece *piece) {
         reset(set, piece->stream);
 }
 
-/* --- events of the association
- * -------------------------------------------------------------------------- */
+/* --- events of the association --- */
 
 static void on_opened(void *ctx) {
     p2p_datachannels *set = ctx;
@@ -326,8 +324,7 @@ size_t p2p_datachannels_count(const p2p_datachannels *set) {
     return set->count;
 }
 
-/* --- a channel
- * ------------------------------------------------------------------------------------------ */
+/* --- a channel --- */
 
 p2p_err p2p_datachannel_send(p2p_datachannel *ch, p2p_bytes message, bool text, p2p_time now) {
     static const uint8_t nothing[] = {0};

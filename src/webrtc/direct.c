@@ -54,9 +54,7 @@ typedef struct inbound {
     p2p_sockaddr remote;
 } inbound;
 
-/* --- addresses
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- addresses --- */
 
 /* /ip…/udp/PORT/webrtc-direct; *at stands behind it. */
 static bool begins(const p2p_multiaddr *addr, size_t *at) {
@@ -106,8 +104,7 @@ static void to_multiaddr(p2p_multiaddr *addr, const p2p_sockaddr *from) {
         addr->len = 0; /* cannot be: two bytes fit */
 }
 
-/* --- the certificate
- * --------------------------------------------------------------------------------------------- */
+/* --- the certificate --- */
 
 static p2p_err derive(const direct *own, p2p_certificate *certificate) {
     static const p2p_certificate_subject SUBJECT = {
@@ -145,9 +142,7 @@ static p2p_err need_certificate(direct *own) {
     return err;
 }
 
-/* --- connections
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- connections --- */
 
 static p2p_webrtc_peer_config peer_config(const direct *own, p2p_webrtc_handshake *handshake) {
     const p2p_limits *limits = own->transport.env->limits;
@@ -167,9 +162,7 @@ static void name_connection(p2p_webrtc_muxer *muxer) {
     muxer->conn.transport = "webrtc-direct";
 }
 
-/* --- dialling
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- dialling --- */
 
 static void free_dial(direct_dial *dial) {
     dial->of->transport_data = NULL;
@@ -261,9 +254,7 @@ static void cancel(p2p_transport *transport, p2p_dial *of) {
     free_dial(dial);
 }
 
-/* --- being dialled
- * -------------------------------------------------------------------------------------------------
- */
+/* --- being dialled --- */
 
 static void free_inbound(inbound *in) {
     p2p_list_remove(&in->node);
@@ -341,9 +332,7 @@ static p2p_webrtc_target *knock(
     return NULL;
 }
 
-/* --- listening
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- listening --- */
 
 static void free_listener(direct_listener *listener) {
     p2p_webrtc_close_door(&listener->door);
@@ -404,9 +393,7 @@ static void unlisten(p2p_transport *transport, p2p_listener *of) {
         free_listener(of->transport_data);
 }
 
-/* --- the transport
- * -------------------------------------------------------------------------------------------------
- */
+/* --- the transport --- */
 
 static p2p_err start(p2p_transport **out, p2p_env *env, const p2p_transport_up *up, void *swarm) {
     direct *own = p2p_mem_alloc(env->mem, sizeof *own);

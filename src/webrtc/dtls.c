@@ -85,7 +85,7 @@ struct p2p_dtls {
     uint8_t local_sha256[32], peer_sha256[32];
 };
 
-/* --- OpenSSL's side */
+/* --- OpenSSL's side --- */
 
 static int bio_write(BIO *bio, const char *data, int len) {
     p2p_dtls *dtls = BIO_get_data(bio);
@@ -207,7 +207,7 @@ void p2p_dtls_context_free(p2p_dtls_context *context) {
     p2p_mem_free(context->mem, context, sizeof *context);
 }
 
-/* --- the handshake */
+/* --- the handshake --- */
 
 static void handshake_free(p2p_dtls *dtls) {
     if (dtls->handshake == NULL)
@@ -416,7 +416,7 @@ void p2p_dtls_free(p2p_dtls *dtls) {
     p2p_mem_free(dtls->mem, dtls, sizeof *dtls);
 }
 
-/* --- datagrams in */
+/* --- datagrams in --- */
 
 static void repeat_last_flight(p2p_dtls *dtls, p2p_time now) {
     if (p2p_buf_len(&dtls->flight) == 0 || dtls->repeats == REPEATS_MAX ||
@@ -469,7 +469,7 @@ p2p_err p2p_dtls_input(
     return dtls->end;
 }
 
-/* --- datagrams out */
+/* --- datagrams out --- */
 
 /* Appends the flight's next record to the datagram; false when it does not fit any more. */
 static bool put_record(p2p_dtls *dtls, p2p_bytes record, uint8_t *dst, size_t cap, size_t *len) {
@@ -549,7 +549,7 @@ void p2p_dtls_tick(p2p_dtls *dtls, p2p_time now) {
     hs->resend_at = now + hs->rto;
 }
 
-/* --- the open connection */
+/* --- the open connection --- */
 
 size_t p2p_dtls_head(const p2p_dtls *dtls) {
     return dtls->records.head;

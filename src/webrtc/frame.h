@@ -25,8 +25,7 @@ typedef enum p2p_frame_flag {
     P2P_FRAME_FIN_ACK = 3       /* the FIN has arrived */
 } p2p_frame_flag;
 
-/* --- reading
- * -------------------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 /* Holds no bytes: data is handed up as it comes. */
 typedef struct p2p_frame_reader {
@@ -61,8 +60,7 @@ void p2p_frame_reader_init(p2p_frame_reader *reader);
 P2P_NODISCARD p2p_err p2p_frame_read(
     p2p_frame_reader *reader, p2p_bytes *input, p2p_frame_event *event);
 
-/* --- writing
- * -------------------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 /* The bytes that stand before `len` (at most P2P_FRAME_DATA_MAX) bytes of data to make a frame;
  * their number. */
@@ -71,8 +69,7 @@ size_t p2p_frame_head(uint8_t head[P2P_FRAME_HEAD_MAX], size_t len, p2p_frame_fl
 P2P_NODISCARD p2p_err p2p_frame_encode(uint8_t *dst, size_t cap, size_t *len, p2p_bytes data,
     p2p_frame_flag flag, uint32_t error_code);
 
-/* --- the two halves of a stream
- * ------------------------------------------------------------------------- */
+/* --- the two halves of a stream --- */
 
 typedef enum p2p_half {
     P2P_HALF_OPEN,

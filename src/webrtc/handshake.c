@@ -28,9 +28,7 @@ void p2p_webrtc_prologue(uint8_t dst[P2P_WEBRTC_PROLOGUE_LEN], const uint8_t cli
     put_multihash(dst + 54, server_sha256);
 }
 
-/* --- the end
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- the end --- */
 
 static void release(p2p_webrtc_handshake *hs) {
     for (size_t i = 0; i < hs->early_count; i++)
@@ -82,8 +80,7 @@ static void complete(p2p_webrtc_handshake *hs) {
     }
 }
 
-/* --- Noise and its wire
- * ------------------------------------------------------------------------------------------ */
+/* --- Noise and its wire --- */
 
 static p2p_err proven(void *ctx, const p2p_secured *secured) {
     p2p_webrtc_handshake *hs = ctx;
@@ -155,8 +152,7 @@ static void feed_frames(p2p_webrtc_handshake *hs, p2p_bytes bytes) {
         advance(hs);
 }
 
-/* --- the peer's events
- * ------------------------------------------------------------------------------------------- */
+/* --- the peer's events --- */
 
 static void answered(void *ctx) {
     p2p_webrtc_handshake *hs = ctx;

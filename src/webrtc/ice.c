@@ -44,7 +44,7 @@ bool p2p_ice_same_address(const p2p_sockaddr *a, const p2p_sockaddr *b) {
            memcmp(a->ip, b->ip, a->family == 6 ? 16 : 4) == 0;
 }
 
-/* --- life */
+/* --- life --- */
 
 static size_t copy_text(uint8_t *block, size_t at, p2p_bytes *text) {
     p2p_copy(block + at, text->ptr, text->len);
@@ -123,7 +123,7 @@ p2p_err p2p_ice_set_remote(p2p_ice *ice, p2p_bytes ufrag, p2p_bytes pwd) {
     return keep_credentials(ice, credentials);
 }
 
-/* --- pairs */
+/* --- pairs --- */
 
 /* An unknown local address, on either side of the comparison, matches every one. */
 static bool same_local(const p2p_sockaddr *a, const p2p_sockaddr *b) {
@@ -196,7 +196,7 @@ void p2p_ice_trigger(ice_pair *pair) {
     pair->send_at = P2P_NEVER;
 }
 
-/* --- candidates */
+/* --- candidates --- */
 
 static const p2p_sockaddr *base_of(const p2p_ice_candidate *local) {
     return local->base.family != 0 ? &local->base : &local->addr;
@@ -265,7 +265,7 @@ void p2p_ice_end_of_candidates(p2p_ice *ice, p2p_time now) {
     p2p_ice_tick(ice, now);
 }
 
-/* --- selection and events */
+/* --- selection and events --- */
 
 void p2p_ice_push_event(p2p_ice *ice, p2p_ice_event event) {
     if (ice->events_count > 0 && ice->events[ice->events_count - 1] == event)

@@ -53,7 +53,7 @@ struct p2p_ice {
     bool lite, controlling, remote_lite, complete, failed, disconnected;
     uint8_t locals_count, remotes_count, replies_count, events_count, role_changes;
     uint64_t tie_breaker;
-    p2p_time first_pause; /* RTO of RFC 8489 §6.2.1 */
+    p2p_time first_pause;   /* RTO of RFC 8489 §6.2.1 */
     p2p_time next_check_at; /* pacing */
     p2p_time first_valid_at;
     p2p_time heard_at;                   /* a lite agent's last sign of life on any path */

@@ -45,7 +45,7 @@ p2p_time p2p_ice_consent_at(const p2p_ice *ice, p2p_time now) {
     return now + CONSENT_EVERY * 4 / 5 + CONSENT_EVERY * 2 / 5 * noise / UINT16_MAX;
 }
 
-/* --- nomination */
+/* --- nomination --- */
 
 static bool is_nominating(const p2p_ice *ice) {
     for (size_t i = 0; i < ice->pairs_count; i++) {
@@ -83,7 +83,7 @@ void p2p_ice_consider(p2p_ice *ice, p2p_time now) {
     best->send_at = now;
 }
 
-/* --- the passing of time */
+/* --- the passing of time --- */
 
 static void give_up_checks(p2p_ice *ice, p2p_time now) {
     bool all_failed = ice->pairs_count > 0;
@@ -114,8 +114,7 @@ static ice_pair *replacement(const p2p_ice *ice, p2p_time now) {
     return best;
 }
 
-static void watch_selected(p2p_ice *ice, p2p_time now) {
-    ice_pair *selected = selected_pair(ice);
+static void watch_selected(p2p_ice *ice, ice_pair *selected, p2p_time now) {
     p2p_time silent = now - selected->heard_at;
     if (silent >= CONSENT_EXPIRES || selected->state == ICE_FAILED) {
         ice_pair *other = replacement(ice, now);
@@ -143,12 +142,13 @@ void p2p_ice_tick(p2p_ice *ice, p2p_time now) {
         give_up_checks(ice, now);
     else if (now - ice->heard_at >= CONSENT_EXPIRES)
         p2p_ice_fail(ice);
-    if (selected_pair(ice) != NULL)
-        watch_selected(ice, now);
+    ice_pair *selected = selected_pair(ice);
+    if (selected != NULL)
+        watch_selected(ice, selected, now);
     if (ice->failed)
         return;
     p2p_ice_consider(ice, now);
-    ice_pair *selected = selected_pair(ice);
+    selected = selected_pair(ice);
     if (selected != NULL && !ice->lite && selected->send_at == P2P_NEVER)
         selected->send_at = p2p_ice_consent_at(ice, now);
 }
@@ -184,7 +184,7 @@ p2p_time p2p_ice_deadline(const p2p_ice *ice) {
     return at;
 }
 
-/* --- what goes out */
+/* --- what goes out --- */
 
 /* Takes a free ordinary check: those the peer provoked first, then by priority. */
 static ice_pair *next_paced(p2p_ice *ice) {

@@ -59,8 +59,7 @@ static p2p_time now_of(const p2p_webrtc_muxer *muxer) {
     return muxer->conn.env->now;
 }
 
-/* --- the end of a stream
- * ----------------------------------------------------------------------------------------- */
+/* --- the end of a stream --- */
 
 static void detach(webrtc_stream *own) {
     p2p_list_remove(&own->node);
@@ -91,9 +90,7 @@ static void note_deadline(p2p_webrtc_muxer *muxer, const webrtc_stream *own) {
         muxer->soonest = at;
 }
 
-/* --- sending
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- sending --- */
 
 static bool is_shy(const p2p_webrtc_muxer *muxer) {
     return !muxer->heard && !muxer->conn.outbound;
@@ -200,8 +197,7 @@ static void fill(void *ctx) {
         give_up(muxer, P2P_ERR_CLOSED);
 }
 
-/* --- from the streams
- * --------------------------------------------------------------------------------------------- */
+/* --- from the streams --- */
 
 static void attach(webrtc_stream *own, p2p_datachannel *channel) {
     own->channel = channel;
@@ -302,8 +298,7 @@ static const p2p_conn_ops OPS = {.stream_size = sizeof(webrtc_stream),
     .free = free_conn,
     .rtt = rtt};
 
-/* --- from the channels
- * -------------------------------------------------------------------------------------------- */
+/* --- from the channels --- */
 
 static void hear(p2p_webrtc_muxer *muxer) {
     if (muxer->heard)
@@ -469,9 +464,7 @@ static const p2p_webrtc_peer_events EVENTS = {.answered = nothing,
     .tick = tick,
     .ended = ended};
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 p2p_err p2p_webrtc_muxer_new(p2p_webrtc_muxer **out, p2p_env *env, bool outbound,
     const p2p_peer_id *peer, p2p_bytes public_key) {

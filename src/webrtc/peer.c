@@ -26,9 +26,7 @@ enum {
     MESSAGE_MAX = 257 << 10
 };
 
-/* --- failing
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- failing --- */
 
 void p2p_webrtc_peer_fail(p2p_webrtc_peer *peer, p2p_err err, bool by_peer) {
     if (peer->failure != P2P_OK || peer->over)
@@ -90,9 +88,7 @@ static void end(p2p_webrtc_peer *peer) {
     peer->events->ended(peer->ctx, &reason);
 }
 
-/* --- data channels
- * -----------------------------------------------------------------------------------------------
- */
+/* --- data channels --- */
 
 static void connected(void *ctx) {
     p2p_webrtc_peer *peer = ctx;
@@ -160,8 +156,7 @@ static p2p_err start_channels(p2p_webrtc_peer *peer) {
     return p2p_sctp_connect(p2p_datachannels_sctp(peer->channels), peer->env->now);
 }
 
-/* --- from one layer to the next
- * ---------------------------------------------------------------------------------- */
+/* --- from one layer to the next --- */
 
 p2p_err p2p_webrtc_peer_start_dtls(p2p_webrtc_peer *peer) {
     p2p_dtls_config config = {.context = peer->certificate,
@@ -219,9 +214,7 @@ void p2p_webrtc_peer_settle(p2p_webrtc_peer *peer) {
         p2p_udp_want(&peer->sender);
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 /* The socket is there: checks may begin. */
 static void socket_opened(p2p_udp_user *user) {
@@ -324,9 +317,7 @@ void p2p_webrtc_peer_give(p2p_webrtc_peer *peer, const p2p_webrtc_peer_events *e
     peer->ctx = ctx;
 }
 
-/* --- questions
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- questions --- */
 
 p2p_webrtc_target *p2p_webrtc_peer_target(p2p_webrtc_peer *peer) {
     return &peer->target;

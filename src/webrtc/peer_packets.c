@@ -44,9 +44,7 @@ void p2p_webrtc_peer_on_time(p2p_timer *timer, p2p_time now) {
         arm(peer, now + DUE_AGAIN);
 }
 
-/* --- in
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- in --- */
 
 /* A dialler has one socket and does not care by which of the machine's addresses it was reached. */
 static p2p_sockaddr local_of(const p2p_webrtc_peer *peer, const p2p_input *from) {
@@ -88,9 +86,7 @@ void p2p_webrtc_peer_on_dtls(
     p2p_webrtc_peer_settle(peer);
 }
 
-/* --- out
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- out --- */
 
 static void to(p2p_datagrams *out, const p2p_ice_path *path, size_t len) {
     *out =

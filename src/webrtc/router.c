@@ -36,9 +36,7 @@ struct p2p_webrtc_router {
  * may reconnect at once, a flood may not cost much. */
 static const p2p_stun_limiter_config LIMITS = {.per_second = 200, .burst = 500, .networks = 1024};
 
-/* --- keys
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- keys --- */
 
 static uint64_t key_of(const p2p_webrtc_router *router, const p2p_udp_sock *sock, p2p_bytes what) {
     uint64_t seed = router->seed ^ (uint64_t)(uintptr_t)sock;
@@ -54,9 +52,7 @@ static uint64_t address_key(
     return key_of(router, sock, p2p_bytes_of(text, sizeof text));
 }
 
-/* --- targets
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- targets --- */
 
 p2p_err p2p_webrtc_join(p2p_webrtc_router *router, p2p_webrtc_target *target,
     const p2p_udp_sock *sock, p2p_bytes ufrag) {
@@ -130,9 +126,7 @@ static p2p_webrtc_target *by_address(
     return known == NULL ? NULL : known->target;
 }
 
-/* --- doors
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- doors --- */
 
 void p2p_webrtc_open_door(p2p_webrtc_router *router, p2p_webrtc_door *door) {
     p2p_list_push(&router->doors, &door->node);
@@ -185,9 +179,7 @@ static p2p_webrtc_target *stranger(p2p_webrtc_router *router, p2p_udp_sock *sock
     return door->knock(door, &credentials, from);
 }
 
-/* --- datagrams
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- datagrams --- */
 
 /* USERNAME is "receiver:sender". */
 static p2p_webrtc_target *by_username(
@@ -235,9 +227,7 @@ static bool datagram(p2p_udp_consumer *consumer, p2p_udp_sock *sock, uint8_t *da
     return true;
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 static void free_router(p2p_udp_consumer *consumer) {
     p2p_webrtc_router *router = P2P_CONTAINER(consumer, p2p_webrtc_router, consumer);

@@ -102,8 +102,7 @@ P2P_NODISCARD p2p_err p2p_sctp_output(
 p2p_time p2p_sctp_deadline(const p2p_sctp *a);
 p2p_err p2p_sctp_tick(p2p_sctp *a, p2p_time now);
 
-/* --- sending
- * -------------------------------------------------------------------------------------------- */
+/* --- sending --- */
 
 typedef struct p2p_sctp_options {
     bool unordered;
@@ -130,16 +129,14 @@ bool p2p_sctp_live(const p2p_sctp *a, uint16_t stream);
 /* After what is queued, tells the peer that nothing more comes on this stream (RFC 6525). */
 P2P_NODISCARD p2p_err p2p_sctp_reset(p2p_sctp *a, uint16_t stream);
 
-/* --- receiving
- * ------------------------------------------------------------------------------------------ */
+/* --- receiving --- */
 
 /* Bytes of pieces that the receiver keeps, and lets go again. They shrink the window given to the
  * peer. */
 void p2p_sctp_hold(p2p_sctp *a, size_t len);
 void p2p_sctp_release(p2p_sctp *a, size_t len);
 
-/* --- ending
- * --------------------------------------------------------------------------------------------- */
+/* --- ending --- */
 
 /* Sends what is queued, then ends in good order; `closed` says EOF. */
 P2P_NODISCARD p2p_err p2p_sctp_shutdown(p2p_sctp *a, p2p_time now);

@@ -83,8 +83,7 @@ void p2p_sctp_free(p2p_sctp *a) {
     p2p_mem_free(mem, a, sizeof *a);
 }
 
-/* --- ending
- * --------------------------------------------------------------------------------------------- */
+/* --- ending --- */
 
 p2p_err p2p_sctp_over(p2p_sctp *a, p2p_err err) {
     if (a->state == SCTP_DEAD)
@@ -109,8 +108,7 @@ void p2p_sctp_abort(p2p_sctp *a) {
     a->error = P2P_ERR_CLOSED;
 }
 
-/* --- input
- * ---------------------------------------------------------------------------------------------- */
+/* --- input --- */
 
 void p2p_sctp_reply(p2p_sctp *a, uint8_t type, uint8_t flags, p2p_bytes body) {
     size_t len = sctp_padded(SCTP_CHUNK_HEADER + body.len);
@@ -265,8 +263,7 @@ p2p_err p2p_sctp_input(p2p_sctp *a, uint8_t *packet, size_t len, p2p_time now) {
     return err;
 }
 
-/* --- output
- * --------------------------------------------------------------------------------------------- */
+/* --- output --- */
 
 static void write_reply(p2p_sctp *a, p2p_writer *w) {
     if (a->reply_len == 0 || a->reply_len > w->cap - w->len)
@@ -328,9 +325,7 @@ p2p_err p2p_sctp_output(p2p_sctp *a, uint8_t *dst, size_t cap, size_t *len, p2p_
     return P2P_OK;
 }
 
-/* --- time
- * -----------------------------------------------------------------------------------------------
- */
+/* --- time --- */
 
 static p2p_time earlier(p2p_time a, p2p_time b) {
     return a < b ? a : b;
@@ -375,8 +370,7 @@ p2p_err p2p_sctp_tick(p2p_sctp *a, p2p_time now) {
     return P2P_OK;
 }
 
-/* --- looking
- * -------------------------------------------------------------------------------------------- */
+/* --- looking --- */
 
 bool p2p_sctp_live(const p2p_sctp *a, uint16_t stream) {
     return p2p_sctp_stream_look(a, stream) != NULL;

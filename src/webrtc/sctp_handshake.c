@@ -177,8 +177,7 @@ p2p_err p2p_sctp_on_cookie_ack(p2p_sctp *a) {
     return P2P_OK;
 }
 
-/* --- shutdown
- * ------------------------------------------------------------------------------------------- */
+/* --- shutdown --- */
 
 p2p_err p2p_sctp_shutdown(p2p_sctp *a, p2p_time now) {
     if (a->state != SCTP_ESTABLISHED)
@@ -232,8 +231,7 @@ p2p_err p2p_sctp_on_shutdown(p2p_sctp *a, uint8_t type, p2p_bytes body, p2p_time
     return P2P_OK;
 }
 
-/* --- time and output
- * ------------------------------------------------------------------------------------ */
+/* --- time and output --- */
 
 p2p_err p2p_sctp_handshake_tick(p2p_sctp *a, p2p_time now) {
     sctp_handshake *h = &a->handshake;

@@ -7,6 +7,7 @@
  * fragments are delivered when their whole message is there: each run of neighbours knows its other
  * end, so that joining two runs never walks.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "webrtc/sctp_assoc.h"
 
@@ -37,6 +38,7 @@ static bool hashed(const sctp_fragment *f) {
 
 /* Out of the ring and the hash, but not yet freed. */
 static void detach(p2p_sctp *a, sctp_fragment *f) {
+    INVARIANT(f != NULL);
     if (hashed(f)) {
         sctp_fragment **at = bucket(a, f->stream_id, f->ssn);
         while (*at != f)
@@ -86,8 +88,7 @@ static p2p_err store(p2p_sctp *a, const sctp_data *data, sctp_fragment **out) {
     return P2P_OK;
 }
 
-/* --- ordered
- * -------------------------------------------------------------------------------------------- */
+/* --- ordered --- */
 
 static p2p_err deliver(p2p_sctp *a, sctp_stream *s, const sctp_data *data) {
     bool first = data->flags & SCTP_BEGIN, last = data->flags & SCTP_END;
@@ -159,8 +160,7 @@ static p2p_err ordered(p2p_sctp *a, sctp_stream *s, const sctp_data *data) {
     return store(a, data, &f);
 }
 
-/* --- unordered
- * ------------------------------------------------------------------------------------------ */
+/* --- unordered --- */
 
 static void deliver_unordered(p2p_sctp *a, sctp_stream *s, const sctp_data *data) {
     p2p_sctp_piece piece = {.stream = s->id,
@@ -189,6 +189,7 @@ static void join(const p2p_sctp *a, sctp_fragment *f, sctp_fragment **first, sct
         *first = sctp_rx_stored(a, before->run_other);
     if (after != NULL && !(after->flags & SCTP_BEGIN))
         *last = sctp_rx_stored(a, after->run_other);
+    INVARIANT(*first != NULL && *last != NULL);
     uint32_t bytes = f->len;
     if (*first != f)
         bytes += (*first)->run_bytes;
@@ -245,8 +246,7 @@ p2p_err p2p_sctp_reassemble(p2p_sctp *a, const sctp_data *data) {
     return data->flags & SCTP_UNORDERED ? unordered(a, s, data) : ordered(a, s, data);
 }
 
-/* --- skipping
- * ------------------------------------------------------------------------------------------- */
+/* --- skipping --- */
 
 /* A message that is stored in full, or in part, is delivered as far as it goes. */
 p2p_err p2p_sctp_skip_stored(p2p_sctp *a, sctp_fragment *f) {

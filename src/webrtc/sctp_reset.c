@@ -26,8 +26,7 @@ void p2p_sctp_reset_start(p2p_sctp *a, const p2p_sctp_init *peer) {
     a->reset.last_result = NOTHING_TO_DO;
 }
 
-/* --- outgoing
- * ------------------------------------------------------------------------------------------- */
+/* --- outgoing --- */
 
 p2p_err p2p_sctp_reset(p2p_sctp *a, uint16_t stream) {
     if (!sctp_open(a))
@@ -166,8 +165,7 @@ static void on_response(p2p_sctp *a, p2p_cursor *c, p2p_time now) {
     settle_asked(a, answer == PERFORMED || answer == NOTHING_TO_DO);
 }
 
-/* --- incoming
- * ------------------------------------------------------------------------------------------- */
+/* --- incoming --- */
 
 static void peer_reset(p2p_sctp *a, uint16_t id) {
     sctp_stream *s = p2p_sctp_stream_find(a, id);

@@ -79,8 +79,7 @@ void p2p_sctp_tx_deinit(p2p_sctp *a) {
     p2p_mem_free(a->config.mem, tx->unacked, tx->cap / 8);
 }
 
-/* --- queueing
- * ------------------------------------------------------------------------------------------- */
+/* --- queueing --- */
 
 static void schedule(sctp_tx *tx, sctp_stream *s) {
     s->scheduled = true;
@@ -141,6 +140,7 @@ static p2p_err cut(p2p_sctp *a, sctp_list *list, sctp_stream *s, uint32_t ppid, 
         sctp_list_push(list, f);
         at += len;
     }
+    INVARIANT(list->tail != NULL); /* an empty message is refused before */
     list->tail->flags |= SCTP_END;
     return P2P_OK;
 }
@@ -194,8 +194,7 @@ p2p_err p2p_sctp_send(p2p_sctp *a, uint16_t stream, uint32_t ppid, p2p_bytes mes
     return P2P_OK;
 }
 
-/* --- writing packets
- * ------------------------------------------------------------------------------------ */
+/* --- writing packets --- */
 
 sctp_fragment *p2p_sctp_dequeue(p2p_sctp *a, sctp_stream *s) {
     sctp_tx *tx = &a->tx;
@@ -341,8 +340,7 @@ void p2p_sctp_tx_write(p2p_sctp *a, p2p_writer *w, p2p_time now) {
     p2p_sctp_loss_sent(a, now);
 }
 
-/* --- after acknowledgement
- * ------------------------------------------------------------------------------ */
+/* --- after acknowledgement --- */
 
 void p2p_sctp_tx_forget(p2p_sctp *a, sctp_fragment *f) {
     sctp_tx *tx = &a->tx;

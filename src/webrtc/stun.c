@@ -43,7 +43,7 @@ bool p2p_stun_is(p2p_bytes packet) {
            p2p_load32(packet.ptr + 4) == COOKIE;
 }
 
-/* --- parsing */
+/* --- parsing --- */
 
 static void read_address(p2p_stun_msg *msg, p2p_bytes value, bool xored) {
     p2p_cursor c = p2p_cursor_of(value);
@@ -212,7 +212,7 @@ p2p_err p2p_stun_check_fingerprint(const p2p_stun_msg *msg) {
                                                                         : P2P_ERR_MALFORMED;
 }
 
-/* --- writing */
+/* --- writing --- */
 
 p2p_writer p2p_stun_begin(
     void *dst, size_t cap, p2p_stun_class class, uint16_t method, const uint8_t transaction[12]) {

@@ -81,8 +81,7 @@ P2P_NODISCARD p2p_err p2p_stun_check_integrity(const p2p_stun_msg *msg, p2p_byte
 /* P2P_OK, NOT_FOUND when the message has no FINGERPRINT, MALFORMED when it does not match. */
 P2P_NODISCARD p2p_err p2p_stun_check_fingerprint(const p2p_stun_msg *msg);
 
-/* --- writing: begin, attributes, integrity, fingerprint; the error of a full buffer comes at end
- */
+/* --- writing: begin, attributes, integrity, fingerprint; end tells of a full buffer --- */
 
 p2p_writer p2p_stun_begin(
     void *dst, size_t cap, p2p_stun_class class, uint16_t method, const uint8_t transaction[12]);

@@ -32,9 +32,7 @@ static p2p_h3_conn *h3_of(const p2p_quic_conn *quic) {
     return h3 == NULL || h3->quic == NULL ? NULL : h3;
 }
 
-/* --- life
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 static void timed_out(p2p_timer *timer, p2p_time now) {
     p2p_h3_conn *h3 = P2P_CONTAINER(timer, p2p_h3_conn, timer);
@@ -167,9 +165,7 @@ void p2p_h3_conn_finish(p2p_h3_conn *h3) {
     p2p_quic_conn_finish(h3->quic, P2P_H3_NO_ERROR);
 }
 
-/* --- from QUIC
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- from QUIC --- */
 
 p2p_err p2p_h3_stream_opened(p2p_quic_conn *quic, int64_t id, uint64_t *refusal) {
     p2p_h3_conn *h3 = h3_of(quic);

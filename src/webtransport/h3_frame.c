@@ -50,9 +50,7 @@ static p2p_err fail(p2p_h3_reader *r, p2p_err err, p2p_h3_error error) {
     return err;
 }
 
-/* --- what may stand where
- * ---------------------------------------------------------------------------------
- */
+/* --- what may stand where --- */
 
 /* Types that HTTP/2 had and HTTP/3 has not (section 7.2.8). */
 static bool is_reserved(uint64_t type) {
@@ -132,9 +130,7 @@ static p2p_err begin_payload(p2p_h3_reader *r, uint64_t len) {
     }
 }
 
-/* --- the stream's head
- * ------------------------------------------------------------------------------------
- */
+/* --- the stream's head --- */
 
 static void decide(p2p_h3_reader *r, p2p_h3_stream stream, uint8_t phase, p2p_h3_item *item) {
     r->stream = stream;
@@ -205,9 +201,7 @@ static p2p_err read_number(p2p_h3_reader *r, p2p_bytes in, p2p_h3_item *item) {
     }
 }
 
-/* --- payload
- * ----------------------------------------------------------------------------------------------
- */
+/* --- payload --- */
 
 static p2p_err take_goaway(p2p_h3_reader *r, uint64_t id, p2p_h3_item *item) {
     /* A server names a request, a client a push; neither may rise (section 5.2). */
@@ -345,9 +339,7 @@ p2p_err p2p_h3_claim(uint8_t *seen, p2p_h3_stream stream) {
     return P2P_OK;
 }
 
-/* --- writing
- * ----------------------------------------------------------------------------------------------
- */
+/* --- writing --- */
 
 void p2p_h3_put_frame(p2p_writer *w, p2p_h3_frame_type type, uint64_t len) {
     p2p_writer_quic_varint(w, type);

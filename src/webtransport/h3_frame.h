@@ -113,18 +113,14 @@ void p2p_h3_reader_tunnel(p2p_h3_reader *reader);
  * (STREAM_CREATION_ERROR) for the second. */
 P2P_NODISCARD p2p_err p2p_h3_claim(uint8_t *seen, p2p_h3_stream stream);
 
-/* --- writing
- * ------------------------------------------------------------------------------------------------
- */
+/* --- writing --- */
 
 /* Type and length; the payload follows. */
 void p2p_h3_put_frame(p2p_writer *w, p2p_h3_frame_type type, uint64_t len);
 /* The head of a WebTransport stream. */
 void p2p_wt_put_stream_head(p2p_writer *w, bool bidirectional, uint64_t session);
 
-/* --- datagrams (RFC 9297 section 2.1)
- * -----------------------------------------------------------------------
- */
+/* --- datagrams (RFC 9297 section 2.1) --- */
 
 void p2p_h3_put_datagram_head(p2p_writer *w, uint64_t session);
 /* Cuts the head off; MALFORMED means the connection closes with DATAGRAM_ERROR. */

@@ -158,12 +158,6 @@ static void respond(p2p_h3_lane *stream, unsigned status, bool draft_02) {
         p2p_quic_stream_stop(h3->quic, &stream->any.quic, P2P_H3_NO_ERROR);
 }
 
-static void deliver_waiting(p2p_h3_conn *h3, p2p_wt_session *session) {
-    if (!session->over)
-        p2p_wt_session_take_waiting(session);
-    (void)h3;
-}
-
 static void take_request(p2p_h3_lane *stream, const p2p_fields *fields) {
     p2p_h3_conn *h3 = stream->h3;
     p2p_h3_request request;
@@ -183,13 +177,14 @@ static void take_request(p2p_h3_lane *stream, const p2p_fields *fields) {
         session->app = NULL;
         p2p_wt_session_end(session, &(p2p_reason){.err = P2P_ERR_REFUSED});
     }
-    if (status == 200) {
+    bool accepted = status == 200 && session != NULL;
+    if (accepted) {
         p2p_h3_reader_tunnel(&stream->reader);
         session->open = true;
     }
     respond(stream, status, request.draft_02);
-    if (status == 200 && h3->quic != NULL)
-        deliver_waiting(h3, session);
+    if (accepted && !session->over)
+        p2p_wt_session_take_waiting(session);
 }
 
 static void take_headers(p2p_h3_lane *stream, p2p_bytes section) {

@@ -23,8 +23,7 @@ static p2p_wt_muxer *muxer_of_session(const p2p_wt_session *session) {
     return p2p_wt_session_self(session);
 }
 
-/* --- libp2p's streams, from above
- * ---------------------------------------------------------------------------------------------- */
+/* --- libp2p's streams, from above --- */
 
 static p2p_err open_stream(p2p_conn *conn, p2p_stream *stream) {
     p2p_wt_muxer *muxer = muxer_of(conn);
@@ -108,9 +107,7 @@ static const p2p_conn_ops OPS = {.stream_size = sizeof(p2p_wt_stream),
     .free = free_conn,
     .rtt = rtt};
 
-/* --- libp2p's streams, from below
- * --------------------------------------------------------------------------------------------------
- */
+/* --- libp2p's streams, from below --- */
 
 static void stream_data(p2p_wt_stream *own, p2p_bytes bytes, bool fin) {
     p2p_stream *stream = p2p_stream_of_mux(own);
@@ -162,9 +159,7 @@ static void stream_closed(p2p_wt_stream *own) {
 const p2p_wt_stream_ops p2p_wt_muxer_stream_ops = {stream_data, stream_reset, stream_stopped,
     stream_pull, stream_sent, stream_acked, stream_closed};
 
-/* --- Noise
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- Noise --- */
 
 static void explain(const p2p_wt_muxer *muxer, p2p_err err, p2p_reason *reason) {
     char wanted[P2P_PEER_ID_TEXT_MAX], theirs[P2P_PEER_ID_TEXT_MAX];
@@ -381,9 +376,7 @@ static void login_closed(p2p_wt_stream *login) {
 static const p2p_wt_stream_ops LOGIN_OPS = {
     login_data, login_reset, login_stopped, login_pull, login_sent, login_acked, login_closed};
 
-/* --- the session
- * --------------------------------------------------------------------------------------------------
- */
+/* --- the session --- */
 
 static void session_opened(p2p_wt_session *session) {
     p2p_wt_muxer *muxer = muxer_of_session(session);
@@ -431,9 +424,7 @@ static void session_closed(p2p_wt_session *session, const p2p_reason *reason) {
 const p2p_wt_app p2p_wt_muxer_app = {
     .opened = session_opened, .stream_opened = stream_opened, .closed = session_closed};
 
-/* --- life
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 p2p_err p2p_wt_muxer_new(p2p_wt_muxer **out, const p2p_wt_muxer_params *params) {
     p2p_env *env = params->env;

@@ -21,9 +21,7 @@ struct p2p_qpack {
     nghttp3_qpack_decoder *decoder;
 };
 
-/* --- memory
- * -----------------------------------------------------------------------------------------------
- */
+/* --- memory --- */
 
 typedef union block_head {
     size_t size;
@@ -93,9 +91,7 @@ void p2p_qpack_free(p2p_qpack *q) {
     p2p_mem_free(q->mem, q, sizeof *q);
 }
 
-/* --- encoding
- * ---------------------------------------------------------------------------------------------
- */
+/* --- encoding --- */
 
 static void put_buf(p2p_writer *w, const nghttp3_buf *buf) {
     p2p_writer_bytes(w, p2p_bytes_of(buf->pos, nghttp3_buf_len(buf)));
@@ -128,9 +124,7 @@ p2p_err p2p_qpack_encode(p2p_qpack *q, p2p_writer *w, const p2p_field *fields, s
     return p2p_writer_end(w);
 }
 
-/* --- decoding
- * ---------------------------------------------------------------------------------------------
- */
+/* --- decoding --- */
 
 void p2p_fields_init(p2p_fields *fields, const p2p_mem *mem) {
     fields->count = 0;

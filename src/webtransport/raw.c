@@ -6,14 +6,12 @@
  * queue, each behind its length, and its end is the session's. So all callbacks come from the
  * drain.
  */
-#include "p2p/webtransport.h"
+#include "webtransport/raw.h"
 
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "host/host.h"
 #include "stack/stream.h"
 #include "webtransport/muxer.h"
-#include "webtransport/raw.h"
 
 enum {
     HANDLERS_MAX = 16,
@@ -46,9 +44,7 @@ static void free_handlers(p2p_env_part *part) {
     p2p_mem_free(all->mem, all, sizeof *all);
 }
 
-p2p_err p2p_webtransport_serve(
-    p2p_host *host, const p2p_webtransport_handler *handler, void *self) {
-    p2p_env *env = &host->env;
+p2p_err p2p_wt_raw_serve(p2p_env *env, const p2p_webtransport_handler *handler, void *self) {
     handlers *all = find_handlers(env);
     if (all == NULL) {
         all = p2p_mem_alloc(env->mem, sizeof *all);
@@ -77,8 +73,7 @@ static const entry *find(const p2p_env *env, p2p_bytes path) {
     return NULL;
 }
 
-/* --- the session's own p2p_stream
- * ---------------------------------------------------------------------------------------- */
+/* --- the session's own p2p_stream --- */
 
 static p2p_wt_muxer *muxer_of(const p2p_stream *stream) {
     return P2P_CONTAINER(p2p_stream_conn(stream), p2p_wt_muxer, conn);
@@ -105,9 +100,8 @@ static size_t peek(p2p_stream *stream, uint8_t *dst, size_t len) {
 
 static void news_readable(p2p_stream *stream, void *self) {
     p2p_wt_muxer *muxer = muxer_of(stream);
-    uint8_t head[2], datagram[DATAGRAM_MAX];
-    while (p2p_stream_readable(stream) >= sizeof head) {
-        peek(stream, head, sizeof head);
+    uint8_t head[2] = {0}, datagram[DATAGRAM_MAX];
+    while (peek(stream, head, sizeof head) == sizeof head) {
         size_t len = (size_t)head[0] << 8 | head[1];
         if (len == DRAINING) {
             if (muxer->handler->draining != NULL)
@@ -139,9 +133,7 @@ static const p2p_protocol NEWS = {.size = sizeof(p2p_protocol),
     .writable = news_writable,
     .closed = news_closed};
 
-/* --- from the session
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- from the session --- */
 
 static p2p_wt_muxer *self_of(const p2p_wt_session *session) {
     return p2p_wt_session_self(session);
@@ -233,9 +225,7 @@ unsigned p2p_wt_raw_request(p2p_env *env, p2p_wt_session *session, const p2p_h3_
     return 200;
 }
 
-/* --- for programs
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- for programs --- */
 
 p2p_err p2p_webtransport_open(
     p2p_webtransport_session *session, bool unidirectional, p2p_stream **out) {

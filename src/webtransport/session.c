@@ -14,9 +14,7 @@
 #define DRAFT_02_REQUEST "sec-webtransport-http3-draft02"
 #define DRAFT_02_RESPONSE "sec-webtransport-http3-draft"
 
-/* --- rules for fields
- * -------------------------------------------------------------------------------------
- */
+/* --- rules for fields --- */
 
 static bool is(p2p_bytes text, const char *want) {
     return p2p_bytes_equal(text, p2p_bytes_text(want));
@@ -64,9 +62,7 @@ static bool check_field(const p2p_field *field, bool *regular) {
     return is_name(field->name) && is_allowed(field->name, field->value);
 }
 
-/* --- requests
- * ---------------------------------------------------------------------------------------------
- */
+/* --- requests --- */
 
 enum { METHOD = 1, SCHEME = 2, AUTHORITY = 4, PATH = 8, PROTOCOL = 16 };
 
@@ -171,9 +167,7 @@ unsigned p2p_wt_judge(const p2p_h3_request *r) {
     return is(r->scheme, "https") && asks_for_noise(query) ? 200 : 400;
 }
 
-/* --- writing
- * ----------------------------------------------------------------------------------------------
- */
+/* --- writing --- */
 
 static p2p_field field_of(const char *name, p2p_bytes value) {
     return (p2p_field){p2p_bytes_text(name), value};
@@ -220,9 +214,7 @@ p2p_err p2p_wt_put_request(
     return put_headers(q, w, fields, count);
 }
 
-/* --- responses
- * --------------------------------------------------------------------------------------------
- */
+/* --- responses --- */
 
 static unsigned status_of(p2p_bytes text) {
     unsigned status = 0;

@@ -51,9 +51,7 @@ typedef struct wt_dial {
     size_t certhash_count;
 } wt_dial;
 
-/* --- addresses
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- addresses --- */
 
 /* /ip…/udp/PORT/quic-v1/webtransport; *at is left behind it. */
 static bool is_webtransport(const p2p_multiaddr *addr, size_t *at) {
@@ -123,9 +121,7 @@ static size_t authority_of(const wt_dial *dial, char *dst, size_t cap) {
     return len > 0 && (size_t)len < cap ? (size_t)len : 0;
 }
 
-/* --- certificates
- * --------------------------------------------------------------------------------------------------
- */
+/* --- certificates --- */
 
 static p2p_err credentials(void *ctx, const p2p_quic_credentials **out) {
     const wt_transport *wt = ctx;
@@ -155,9 +151,7 @@ static p2p_err verify(p2p_quic_conn *conn, p2p_bytes certificate) {
     return err;
 }
 
-/* --- inbound
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- inbound --- */
 
 static bool admit(void *ctx, const p2p_sockaddr *remote) {
     const wt_transport *wt = ctx;
@@ -228,9 +222,7 @@ static unsigned request(p2p_h3_conn *h3, p2p_wt_session *session, const p2p_h3_r
     return 200;
 }
 
-/* --- dialling
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- dialling --- */
 
 static void free_dial(wt_dial *dial) {
     dial->of->transport_data = NULL;
@@ -306,9 +298,7 @@ static void ended(p2p_h3_conn *h3, const p2p_reason *reason) {
 
 static const p2p_h3_owner OWNER = {ready, request, ended};
 
-/* --- from QUIC
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- from QUIC --- */
 
 static void answered(p2p_quic_conn *conn) {
     const wt_transport *wt = p2p_quic_conn_ctx(conn);
@@ -424,9 +414,7 @@ static void cancel(p2p_transport *transport, p2p_dial *of) {
     }
 }
 
-/* --- listening
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- listening --- */
 
 static void publish(wt_listener *own) {
     wt_transport *wt = own->wt;
@@ -498,9 +486,7 @@ static void unlisten(p2p_transport *transport, p2p_listener *of) {
         free_listener(of->transport_data);
 }
 
-/* --- the transport
- * -------------------------------------------------------------------------------------------------
- */
+/* --- the transport --- */
 
 static p2p_err start(p2p_transport **out, p2p_env *env, const p2p_transport_up *up, void *swarm) {
     wt_transport *wt = p2p_mem_alloc(env->mem, sizeof *wt);

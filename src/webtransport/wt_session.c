@@ -10,9 +10,7 @@
 #include "base/mem.h"
 #include "webtransport/h3_conn.h"
 
-/* --- life
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 p2p_err p2p_wt_session_new(p2p_wt_session **out, p2p_h3_conn *h3, p2p_h3_lane *connect) {
     p2p_wt_session *session = p2p_mem_alloc(h3->env->mem, sizeof *session);
@@ -121,9 +119,7 @@ bool p2p_wt_session_is_gone(const p2p_h3_conn *h3, uint64_t id) {
     return false;
 }
 
-/* --- the CONNECT stream
- * ----------------------------------------------------------------------------------------------
- */
+/* --- the CONNECT stream --- */
 
 p2p_err p2p_wt_session_open(
     p2p_wt_session **out, p2p_h3_conn *h3, p2p_bytes authority, const p2p_wt_app *app, void *self) {
@@ -280,9 +276,7 @@ void p2p_wt_session_abandon(p2p_wt_session *session, uint32_t code, p2p_bytes re
             session->h3->env->now + session->h3->env->timeouts->close);
 }
 
-/* --- for its application
- * ---------------------------------------------------------------------------------------------
- */
+/* --- for its application --- */
 
 void p2p_wt_session_set_app(p2p_wt_session *session, const p2p_wt_app *app, void *self) {
     session->app = app;

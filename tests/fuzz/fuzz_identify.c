@@ -28,7 +28,7 @@ static const char *no_protocol(const void *ctx, size_t index) {
 }
 
 static void tell_again(const p2p_peer_info *info) {
-    static uint8_t block[32768];
+    static uint8_t block[P2P_IDENTIFY_BLOCK_MAX];
     p2p_identify_fields fields = {.agent = info->agent,
         .protocol_version = info->protocol_version,
         .observed = info->observed,
@@ -38,7 +38,7 @@ static void tell_again(const p2p_peer_info *info) {
     p2p_writer w = p2p_writer_of(block, sizeof block);
     if (info->agent.len + info->protocol_version.len > 2000)
         return;
-    if (p2p_identify_encode(&w, &fields) != P2P_OK || w.len > P2P_IDENTIFY_FIRST_MAX + 2)
+    if (p2p_identify_encode(&w, &fields) != P2P_OK)
         abort();
 }
 

@@ -25,9 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memcpy(payload, data + 1, len);
     p2p_err err = p2p_reset_stream_at_rewrite(payload, len, received, &first);
     P2P_REQUIRE(err == P2P_OK || err == P2P_ERR_AGAIN);
-    if (err == P2P_ERR_AGAIN) {
-        P2P_REQUIRE(memcmp(payload, data + 1, len) == 0);
-    } else {
+    if (err == P2P_OK) {
         /* There is nothing left to do. */
         memcpy(once, payload, len);
         P2P_REQUIRE(p2p_reset_stream_at_rewrite(payload, len, received, &first) == P2P_OK);

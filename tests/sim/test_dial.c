@@ -274,7 +274,7 @@ static void a_refused_first_security_protocol_is_followed_by_the_second(void **s
     world_deinit(&w);
 }
 
-/* --- the gater */
+/* --- the gater --- */
 
 static unsigned denied; /* bits: peer, addr, accept, secured inbound, secured outbound */
 

@@ -13,7 +13,7 @@
 
 #include "sim/victim.h" /* last: its `node` would shadow the lists' */
 
-/* --- the scripted muxer */
+/* --- the scripted muxer --- */
 
 typedef struct evil {
     p2p_conn conn;
@@ -154,7 +154,7 @@ static void left_for(p2p_err why, size_t seconds) {
     victim_stop(&v);
 }
 
-/* --- scripts */
+/* --- scripts --- */
 
 static size_t open_many(uint8_t *dst, size_t cap) {
     size_t len = 0;

@@ -51,7 +51,7 @@ static void dial_again(node *from) {
     world_run(&w, P2P_SECOND);
 }
 
-/* --- limits */
+/* --- limits --- */
 
 static void connections_to_one_peer_are_limited(void **state) {
     (void)state;
@@ -209,7 +209,7 @@ static void streams_share_a_pool_that_is_too_small_for_all(void **state) {
     world_deinit(&w);
 }
 
-/* --- idleness and closing */
+/* --- idleness and closing --- */
 
 static void an_idle_connection_is_closed(void **state) {
     (void)state;
@@ -320,7 +320,7 @@ static void a_peer_that_reads_nothing_is_left_after_the_close_time_out(void **st
     world_deinit(&w);
 }
 
-/* --- time */
+/* --- time --- */
 
 static void on_ping(void *ctx, p2p_ping *ping, p2p_err err, p2p_time rtt) {
     (void)rtt;
@@ -361,7 +361,7 @@ static void a_dead_peer_is_noticed_without_traffic(void **state) {
     world_deinit(&w);
 }
 
-/* --- freed in every state */
+/* --- freed in every state --- */
 
 static void free_one_at(p2p_time at, bool dialler) {
     start(NULL);

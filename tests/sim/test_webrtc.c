@@ -132,9 +132,7 @@ static void the_address_survives_a_restart(void **state) {
     world_deinit(&w);
 }
 
-/* --- the handshake
- * -------------------------------------------------------------------------------------------------
- */
+/* --- the handshake --- */
 
 static p2p_reason dial_reason;
 
@@ -271,9 +269,7 @@ static void every_want_of_memory_is_survived(void **state) {
     }
 }
 
-/* --- bytes
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- bytes --- */
 
 static p2p_perf_progress result;
 
@@ -343,9 +339,7 @@ static void windows_are_wide_enough_for_a_long_way(void **state) {
     check(took < 12 * P2P_SECOND);
 }
 
-/* --- streams
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- streams --- */
 
 enum { MANY = 100 };
 
@@ -638,9 +632,7 @@ static void a_reset_carries_its_code(void **state) {
     world_deinit(&w);
 }
 
-/* --- the end, and what is not the end
- * ----------------------------------------------------------------------------------
- */
+/* --- the end, and what is not the end --- */
 
 static void a_vanished_peer_is_noticed(void **state) {
     (void)state;
@@ -721,9 +713,7 @@ static void an_idle_connection_needs_little_memory(void **state) {
     world_deinit(&w);
 }
 
-/* --- strangers
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- strangers --- */
 
 static void counters_of(const node *n, p2p_webrtc_counters *counters) {
     p2p_webrtc_router *router;

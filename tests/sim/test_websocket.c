@@ -18,9 +18,7 @@
 
 #include "sim/world.h"
 
-/* --- a certificate
- * ------------------------------------------------------------------------------------------------
- */
+/* --- a certificate --- */
 
 typedef struct pem {
     char cert[4096], key[4096];
@@ -61,9 +59,7 @@ static void give_certificate(node *n) {
         n->host, p2p_bytes_of(p.cert, p.cert_len), p2p_bytes_of(p.key, p.key_len)));
 }
 
-/* --- two hosts
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- two hosts --- */
 
 static void start_pair(world *w, node **a, node **b, const p2p_config *config_b) {
     world_init(w, 7);
@@ -232,9 +228,7 @@ static void listening_with_tls_needs_a_certificate(void **state) {
     world_deinit(&w);
 }
 
-/* --- one port for all
- * ------------------------------------------------------------------------------------------------
- */
+/* --- one port for all --- */
 
 static void one_port_serves_every_kind(void **state) {
     (void)state;
@@ -287,9 +281,7 @@ static void unlisten_of_one_kind_keeps_the_others(void **state) {
     world_deinit(&w);
 }
 
-/* --- a client without rules
- * ------------------------------------------------------------------------------------------------
- */
+/* --- a client without rules --- */
 
 typedef struct raw {
     p2p_sock sock;
@@ -561,9 +553,7 @@ static void origins_may_be_named(void **state) {
     }
 }
 
-/* --- plain HTTP
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- plain HTTP --- */
 
 static size_t requests;
 
@@ -668,9 +658,7 @@ static void a_request_over_tls_is_served_too(void **state) {
     world_deinit(&w);
 }
 
-/* --- the wrong protocol
- * --------------------------------------------------------------------------------------------------
- */
+/* --- the wrong protocol --- */
 
 static void tls_and_no_tls_do_not_meet(void **state) {
     (void)state;
@@ -746,9 +734,7 @@ static void servers_that_refuse_or_babble_are_named(void **state) {
     check_server("", P2P_ERR_TIMEOUT, "WebSocket handshake");
 }
 
-/* --- memory
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- memory --- */
 
 /* Fails the n-th request for memory of either host, until a whole visit needs fewer. */
 static void any_allocation_may_fail(void **state) {

@@ -74,9 +74,7 @@ static void two_hosts_ping_each_other(void **state) {
     world_deinit(&w);
 }
 
-/* --- the handshake
- * -------------------------------------------------------------------------------------------------
- */
+/* --- the handshake --- */
 
 static p2p_time first_answer;
 
@@ -234,9 +232,7 @@ static void every_want_of_memory_is_survived(void **state) {
     }
 }
 
-/* --- bytes
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- bytes --- */
 
 static p2p_perf_progress result;
 
@@ -295,9 +291,7 @@ static void windows_grow_with_bandwidth_and_delay(void **state) {
     check(took < 10 * P2P_SECOND);
 }
 
-/* --- streams
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- streams --- */
 
 enum { MANY = 300 };
 
@@ -434,8 +428,7 @@ static void a_reset_carries_its_code(void **state) {
     world_deinit(&w);
 }
 
-/* --- the end, and what is not the end
- * ---------------------------------------------------------------------------------- */
+/* --- the end, and what is not the end --- */
 
 static void closing_carries_its_code(void **state) {
     (void)state;
@@ -528,8 +521,7 @@ static void an_idle_connection_needs_little_memory(void **state) {
     world_deinit(&w);
 }
 
-/* --- certificates that change
- * ------------------------------------------------------------------------------------------ */
+/* --- certificates that change --- */
 
 enum { DAYS = 60, STEPS_PER_DAY = 4 };
 

@@ -189,9 +189,7 @@ static const p2p_transport_type rogue_transport = {.name = "rogue",
     .dial = rogue_dial,
     .cancel = rogue_cancel};
 
-/* --- scenarios
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- scenarios --- */
 
 static uint8_t request[P2P_WT_REQUEST_MAX];
 static p2p_bytes good_request;

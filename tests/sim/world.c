@@ -52,7 +52,7 @@ struct happening {
     uint8_t data[];
 };
 
-/* --- chance, trace, time */
+/* --- chance, trace, time --- */
 
 double world_chance(world *w) {
     return (double)(seeded_random_next(&w->random) >> 11) / 9007199254740992.0;
@@ -103,7 +103,7 @@ static happening *pop(world *w) {
     return first;
 }
 
-/* --- nodes and links */
+/* --- nodes and links --- */
 
 static const p2p_mem LIBC = {NULL, NULL};
 
@@ -180,6 +180,13 @@ node *world_add(world *w, const p2p_config *given) {
     return n;
 }
 
+void world_move(node *n, uint8_t a, uint8_t b, uint8_t c, uint8_t d) {
+    n->ip = (p2p_sockaddr){.family = 4, .ip = {a, b, c, d}};
+    p2p_input input = {
+        .type = P2P_INPUT_INTERFACES, .now = n->world->now, .addrs = &n->ip, .addr_count = 1};
+    p2p_host_input(n->host, &input);
+}
+
 node *world_add_raw(world *w, node_input_fn on_input) {
     node *n = new_node(w);
     n->on_input = on_input;
@@ -226,7 +233,7 @@ void world_deinit(world *w) {
     check_note[0] = 0;
 }
 
-/* --- sockets */
+/* --- sockets --- */
 
 static sim_socket *find_socket(const node *owner, p2p_socket id) {
     return p2p_map_get(&owner->sockets, id);
@@ -307,7 +314,7 @@ static void close_socket(world *w, sim_socket *s, p2p_err err) {
     forget_socket(s);
 }
 
-/* --- the driver of one node */
+/* --- the driver of one node --- */
 
 static void give(node *n, p2p_input *input) {
     if (!n->alive)
@@ -380,7 +387,7 @@ static void send_datagram(node *n, sim_socket *s, const p2p_datagrams *d, p2p_by
     if (to == NULL)
         return;
     const link *l = world_path(w, n, to->owner);
-    if (l->down || (l->mtu > 0 && bytes.len > l->mtu) ||
+    if (l->down || l->no_udp || (l->mtu > 0 && bytes.len > l->mtu) ||
         (l->loss > 0 && world_chance(w) < l->loss)) {
         w->datagrams_lost++;
         return;
@@ -551,7 +558,7 @@ void world_pump(node *n) {
     n->world->deadlines[n->index] = n->host == NULL ? P2P_NEVER : p2p_host_deadline(n->host);
 }
 
-/* --- happenings */
+/* --- happenings --- */
 
 static void arrive_connect(world *w, const happening *h) {
     sim_socket *dialler = find_socket(h->from, h->from_socket);
@@ -732,7 +739,7 @@ void world_run(world *w, p2p_time duration) {
     world_run_until(w, duration, NULL, NULL);
 }
 
-/* --- shorthands */
+/* --- shorthands --- */
 
 void world_listen(node *n, const char *tail) {
     char text[128];
@@ -761,7 +768,7 @@ void world_rebind(node *n, uint16_t port_shift) {
             s->local.port = (uint16_t)(s->local.port + port_shift);
 }
 
-/* --- raw nodes */
+/* --- raw nodes --- */
 
 p2p_socket world_raw_connect(node *n, const node *to, uint16_t port) {
     p2p_effect e = {.type = P2P_EFFECT_CONNECT, .socket = ++n->next_socket, .remote = to->ip};

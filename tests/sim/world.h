@@ -39,6 +39,7 @@ typedef struct link {
     double loss;        /* 0 to 1 */
     double duplication; /* 0 to 1, datagrams */
     size_t mtu;         /* datagrams above it vanish; 0: 65535 */
+    bool no_udp;        /* datagrams vanish, streams pass */
     bool down;          /* nothing passes: streams stall, datagrams vanish */
 } link;
 
@@ -103,6 +104,8 @@ void world_deinit(world *w);
 node *world_add(world *w, const p2p_config *config);
 /* The same, but out of memory is an error and not a failed test. */
 p2p_err world_try_add(world *w, const p2p_config *config, node **out);
+/* Gives the node another address, before it listens or dials: a public one, for example. */
+void world_move(node *n, uint8_t a, uint8_t b, uint8_t c, uint8_t d);
 node *world_add_raw(world *w, node_input_fn on_input);
 /* For raw nodes: OPENED or CLOSED follows; bytes that do not fit what is under way are dropped and
  * not counted in the answer. */

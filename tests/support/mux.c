@@ -18,7 +18,7 @@ static void fill_random(void *ctx, uint8_t *dst, size_t len) {
     }
 }
 
-/* --- the protocol */
+/* --- the protocol --- */
 
 static void send_more(mux_app *app) {
     uint8_t block[3000];
@@ -83,7 +83,7 @@ static void closed(p2p_stream *stream, const p2p_stream_end *how, void *self) {
     app->how = *how;
 }
 
-/* --- the surroundings of a connection */
+/* --- the surroundings of a connection --- */
 
 static void woken(p2p_wire *wire) {
     P2P_CONTAINER(wire, mux_end, wire)->woken = true;

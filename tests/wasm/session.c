@@ -12,8 +12,8 @@
 #include "base/bytes.h"
 
 /*
- * snprintf brings in the C library's files, and these the system's. No file is ever used: answering the three calls
- * here keeps the module free of imports that an embedder would have to provide.
+ * snprintf brings in the C library's files, and these the system's. No file is ever used: answering
+ * the three calls here keeps the module free of imports that an embedder would have to provide.
  */
 __wasi_errno_t __wasi_fd_close(__wasi_fd_t fd) {
     (void)fd;

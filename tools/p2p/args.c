@@ -33,7 +33,7 @@ void cli_wrong_use(cli_program *p, const char *format, ...) {
     cli_note(&p->out, CLI_RED, "p2p: %s", text);
 }
 
-/* --- values */
+/* --- values --- */
 
 static bool read_listen(cli_program *p, const char *name, const char *value) {
     (void)name;
@@ -241,7 +241,7 @@ static bool read_json(cli_program *p, const char *name, const char *value) {
     return true;
 }
 
-/* --- the table */
+/* --- the table --- */
 
 typedef struct option {
     const char *name, *value, *about; /* value NULL: takes none */

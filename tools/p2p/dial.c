@@ -33,7 +33,7 @@ static void fail(cli_program *p, const char *what, const char *why) {
     cli_client_finish(p, own->host);
 }
 
-/* --- both directions */
+/* --- both directions --- */
 
 static void send_input(dialler *own) {
     int error;
@@ -86,7 +86,7 @@ static void woken(void *ctx) {
     p2p_node_kick(own->node);
 }
 
-/* --- the stream */
+/* --- the stream --- */
 
 static void opened(p2p_stream *stream, void *self) {
     const cli_program *p = self;
@@ -134,7 +134,7 @@ static void connected(cli_program *p, p2p_host *host) {
         fail(p, "cannot open a stream", p2p_err_text(err));
 }
 
-/* --- life */
+/* --- life --- */
 
 static bool check(cli_program *p) {
     if (p->options.record != NULL) {

@@ -27,7 +27,7 @@ static void fill_random(void *ctx, uint8_t *dst, size_t len) {
 
 const p2p_random cli_system_random = {fill_random, NULL};
 
-/* --- reading */
+/* --- reading --- */
 
 static bool explain_open(cli_program *p, const char *path) {
     if (errno == ENOENT)
@@ -106,7 +106,7 @@ bool cli_keyfile_read(
     return good;
 }
 
-/* --- writing */
+/* --- writing --- */
 
 static bool write_all(int fd, const uint8_t *bytes, size_t len) {
     for (size_t at = 0; at < len;) {

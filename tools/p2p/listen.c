@@ -10,7 +10,9 @@
 /* Where it listens when nothing is said. */
 static const char *const DEFAULT_LISTEN[] = {"/ip4/0.0.0.0/tcp/4001", "/ip6/::/tcp/4001",
     "/ip4/0.0.0.0/tcp/4001/ws", "/ip6/::/tcp/4001/ws", "/ip4/0.0.0.0/udp/4001/quic-v1",
-    "/ip6/::/udp/4001/quic-v1"};
+    "/ip6/::/udp/4001/quic-v1", "/ip4/0.0.0.0/udp/4001/quic-v1/webtransport",
+    "/ip6/::/udp/4001/quic-v1/webtransport", "/ip4/0.0.0.0/udp/4001/webrtc-direct",
+    "/ip6/::/udp/4001/webrtc-direct"};
 
 /* The first of them are TCP: only that can be recorded. */
 enum { DEFAULT_COUNT = sizeof DEFAULT_LISTEN / sizeof DEFAULT_LISTEN[0], DEFAULT_TCP = 2 };
@@ -58,7 +60,7 @@ static void finish(cli_program *p, p2p_host *host) {
     p2p_host_close(host);
 }
 
-/* --- listening */
+/* --- listening --- */
 
 static void announce(cli_program *p, p2p_host *host) {
     static cli_json j;
@@ -159,7 +161,7 @@ static void start(cli_program *p, p2p_host *host) {
     }
 }
 
-/* --- connections */
+/* --- connections --- */
 
 static const char *direction(const p2p_conn *conn) {
     return p2p_conn_outbound(conn) ? "outbound" : "inbound";
@@ -252,9 +254,8 @@ const cli_command cli_listen = {.name = "listen",
     .operands = "",
     .options = " listen key security muxer json log record ",
     .about = "be a peer: serve ping, identify, perf and echo",
-    .help =
-        "Prints its addresses, one a line, then `ready`, and serves ping, identify, perf and\n"
-        "echo until Ctrl-C. Without --listen: TCP, WebSocket and QUIC on port 4001, IPv4 and IPv6.",
+    .help = "Prints its addresses, one a line, then `ready`, and serves ping, identify, perf and\n"
+            "echo until Ctrl-C. Without --listen: all transports on port 4001, IPv4 and IPv6.",
     .run = cli_run,
     .self_size = sizeof(server),
     .check = check,

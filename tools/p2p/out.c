@@ -34,7 +34,7 @@ void cli_out_init(cli_out *out, bool json) {
         .bar = terminal(STDERR_FILENO)};
 }
 
-/* --- text */
+/* --- text --- */
 
 /* The length of the UTF-8 character at the head of text, 0 if it is none. */
 static size_t character(const uint8_t *text, size_t len) {
@@ -139,7 +139,7 @@ bool cli_out_flush(cli_out *out) {
     return fflush(stdout) == 0 && !ferror(stdout);
 }
 
-/* --- JSON */
+/* --- JSON --- */
 
 static void put(cli_json *j, const char *text, size_t len) {
     /* The end of the object always finds room. */
@@ -282,7 +282,7 @@ void cli_json_end(cli_json *j, cli_out *out) {
     fflush(stdout);
 }
 
-/* --- words for numbers */
+/* --- words for numbers --- */
 
 const char *cli_size_text(char dst[CLI_SIZE_TEXT], double bytes) {
     static const char *const UNITS[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};

@@ -31,9 +31,9 @@ void cli_log(void *ctx, const p2p_log_line *line);
 /* Flushes stdout: false when something that was printed there is lost. */
 bool cli_out_flush(cli_out *out);
 
-/* --- JSON: one object, built up and printed by cli_json_end. Fields that find no room are left
- * out. */
+/* --- JSON: one object, built up and printed by cli_json_end --- */
 
+/* A value that finds no room is left out whole. */
 enum { CLI_JSON_MAX = 64 * 1024 };
 
 typedef struct cli_json {
@@ -58,7 +58,7 @@ void cli_json_addr(
 /* Prints it on stdout if JSON is wanted. */
 void cli_json_end(cli_json *j, cli_out *out);
 
-/* --- words for numbers */
+/* --- words for numbers --- */
 
 enum { CLI_SIZE_TEXT = 32, CLI_ADDR_TEXT = P2P_MULTIADDR_TEXT_MAX + P2P_PEER_ID_TEXT_MAX + 8 };
 

@@ -46,7 +46,7 @@ static total sum(const cli_program *p) {
     return t;
 }
 
-/* --- telling */
+/* --- telling --- */
 
 static void show_bar(cli_program *p, const total *t, p2p_time now) {
     const runner *own = p->self;
@@ -99,7 +99,7 @@ static void tell_result(cli_program *p, p2p_time now) {
         cli_rate_text(rate, t.downloaded, down));
 }
 
-/* --- running */
+/* --- running --- */
 
 static void all_done(cli_program *p, p2p_host *host) {
     const runner *own = p->self;

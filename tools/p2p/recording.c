@@ -17,7 +17,7 @@ void cli_chain_add(uint8_t chain[CLI_CHAIN_LEN], p2p_bytes body) {
     memcpy(chain, next, sizeof next);
 }
 
-/* --- parts */
+/* --- parts --- */
 
 static void put_bytes(p2p_writer *w, p2p_bytes bytes) {
     p2p_writer_uvarint(w, bytes.len);
@@ -72,7 +72,7 @@ static void put_digest(p2p_writer *w, p2p_bytes data) {
     p2p_writer_bytes(w, p2p_bytes_of(digest, sizeof digest));
 }
 
-/* --- header */
+/* --- header --- */
 
 void cli_encode_header(p2p_writer *w, const cli_header *header) {
     p2p_writer_u8(w, CLI_HEADER);
@@ -108,7 +108,7 @@ p2p_err cli_decode_header(cli_header *header, p2p_cursor *c) {
     return p2p_cursor_end(c);
 }
 
-/* --- input */
+/* --- input --- */
 
 void cli_encode_input(p2p_writer *w, const p2p_input *input, p2p_time before) {
     p2p_writer_u8(w, CLI_INPUT);
@@ -155,7 +155,7 @@ p2p_err cli_decode_input(
     return p2p_cursor_end(c);
 }
 
-/* --- what comes out */
+/* --- what comes out --- */
 
 static void encode_effect(p2p_writer *w, const p2p_effect *effect) {
     p2p_writer_u8(w, CLI_EFFECT);
@@ -168,7 +168,7 @@ static void encode_effect(p2p_writer *w, const p2p_effect *effect) {
     put_addr(w, &effect->remote);
     p2p_writer_u8(w, effect->family);
     p2p_writer_u8(w, (uint8_t)(effect->on | effect->abort << 1));
-    put_bytes(w, effect->name == NULL ? (p2p_bytes){0} : p2p_bytes_text(effect->name));
+    put_bytes(w, p2p_bytes_text(effect->name != NULL ? effect->name : ""));
 }
 
 static void put_multiaddr(p2p_writer *w, const p2p_multiaddr *addr) {
@@ -284,7 +284,7 @@ p2p_err cli_decode_end(uint64_t *frames, p2p_cursor *c) {
     return p2p_cursor_end(c);
 }
 
-/* --- words */
+/* --- words --- */
 
 static const char *const EFFECTS[] = {[P2P_EFFECT_CONNECT] = "connect",
     [P2P_EFFECT_LISTEN] = "listen",

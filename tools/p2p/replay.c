@@ -40,7 +40,7 @@ static void fail(player *own, const char *what) {
     own->over = true;
 }
 
-/* --- reading */
+/* --- reading --- */
 
 static const char CUT_OFF[] =
     "is cut off: the recording was not finished; record again and end with Ctrl-C";
@@ -103,7 +103,7 @@ static bool read_magic(player *own) {
     return true;
 }
 
-/* --- building the host */
+/* --- building the host --- */
 
 static bool build_program(player *own, const cli_header *h) {
     cli_program *p = &own->program;
@@ -164,7 +164,7 @@ static bool build(player *own) {
     return true;
 }
 
-/* --- playing */
+/* --- playing --- */
 
 static void differ(player *own, p2p_bytes theirs, p2p_bytes mine) {
     char recorded[256], replayed[256];
@@ -275,7 +275,7 @@ static void play_frame(player *own) {
     own->frames++;
 }
 
-/* --- the whole */
+/* --- the whole --- */
 
 static void report(player *own, double seconds) {
     static cli_json j;

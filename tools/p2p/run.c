@@ -47,7 +47,7 @@ void cli_configure(const cli_program *p, p2p_config *config) {
     config->log = (p2p_log){cli_log, (void *)&p->out, p->options.log};
 }
 
-/* --- identity */
+/* --- identity --- */
 
 /* The private key as bytes: from the file or a new one. */
 static bool get_key(cli_program *p, uint8_t bytes[P2P_PRIVATE_KEY_MAX], size_t *len) {
@@ -90,7 +90,7 @@ static bool start_recording(runner *r, uint8_t *key, size_t key_len) {
     return true;
 }
 
-/* --- the loop */
+/* --- the loop --- */
 
 static void on_event(void *ctx, p2p_host *host, const p2p_event *event) {
     runner *r = ctx;

@@ -36,7 +36,7 @@ void cli_seeded_fill(void *ctx, uint8_t *dst, size_t len) {
     }
 }
 
-/* --- OpenSSL */
+/* --- OpenSSL --- */
 
 /* A RAND_METHOD has no context. */
 static cli_seeded openssl_stream;

@@ -54,8 +54,7 @@ static p2p_host *host(void) {
     return p2p_node_host(node);
 }
 
-/* --- the protocols of the contract
- * -------------------------------------------------------------------------------------- */
+/* --- the protocols of the contract --- */
 
 static void nothing(p2p_stream *stream, void *self) {
     (void)stream;
@@ -94,9 +93,7 @@ static const char *const RESET_IDS[] = {"/interop/reset/1.0.0", NULL};
 static const p2p_protocol SERVE_RESET = {
     sizeof(p2p_protocol), RESET_IDS, true, true, nothing, reset_readable, nothing, nothing_closed};
 
-/* --- WebTransport without libp2p
- * ------------------------------------------------------------------------------------------------
- */
+/* --- WebTransport without libp2p --- */
 
 /* A whole unidirectional stream of the client's comes back on one of ours. */
 static void echo_one_way(p2p_stream *stream) {
@@ -159,9 +156,7 @@ static p2p_webtransport_handler raw_handler = {.size = sizeof(p2p_webtransport_h
     .datagram = raw_datagram,
     .closed = raw_closed};
 
-/* --- a client of echo
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- a client of echo --- */
 
 /* Sends `len` bytes of a pattern, compares what comes back. `hold`: after the first byte wait for
  * echo_go. */
@@ -241,9 +236,7 @@ static echo_client *echo_start(
     return c;
 }
 
-/* --- /interop/open
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- /interop/open --- */
 
 static void open_answer(echo_client *c, const char *why) {
     p2p_stream *stream = c->ctx;
@@ -278,9 +271,7 @@ static const char *const OPEN_IDS[] = {"/interop/open/1.0.0", NULL};
 static const p2p_protocol SERVE_OPEN = {
     sizeof(p2p_protocol), OPEN_IDS, true, true, nothing, open_readable, nothing, open_closed};
 
-/* --- the dialler's tests
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- the dialler's tests --- */
 
 enum { TIMER_TEST = 1, TIMER_IDLE = 2 };
 
@@ -542,9 +533,7 @@ static void check_test_name(const char *test) {
     usage("unknown test");
 }
 
-/* --- events
- * ------------------------------------------------------------------------------------------------------------------------------
- */
+/* --- events --- */
 
 static void print_addr(const p2p_multiaddr *addr) {
     char text[P2P_MULTIADDR_TEXT_MAX], peer[P2P_PEER_ID_TEXT_MAX];
@@ -652,9 +641,7 @@ static void on_event(void *ctx, p2p_host *h, const p2p_event *event) {
     }
 }
 
-/* --- the program
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* --- the program --- */
 
 static void on_stdin(uv_stream_t *in, ssize_t n, const uv_buf_t *buf) {
     (void)buf;

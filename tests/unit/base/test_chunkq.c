@@ -160,68 +160,6 @@ static void without_memory_it_takes_less(void **state) {
     sweep_allocations(append_much, NULL);
 }
 
-/* --- looking ahead and back */
-
-enum { TOTAL = 100000, POOL_MAX = 1 << 20 };
-
-static uint8_t numbered(size_t i) {
-    return (uint8_t)(i * 31 + (i >> 8));
-}
-
-static p2p_chunkq filled(p2p_chunk_pool *pool) {
-    static const p2p_mem MEM = {0};
-    static uint8_t bytes[TOTAL];
-    p2p_chunkq queue = {0};
-    for (size_t i = 0; i < TOTAL; i++)
-        bytes[i] = numbered(i);
-    p2p_chunk_pool_init(pool, &MEM, POOL_MAX);
-    assert_int_equal(p2p_chunkq_append(&queue, pool, p2p_bytes_of(bytes, TOTAL)), TOTAL);
-    return queue;
-}
-
-static void check_at(p2p_chunkq *queue, size_t offset, size_t consumed) {
-    p2p_bytes view = p2p_chunkq_peek_at(queue, offset);
-    assert_true(view.len > 0 && offset + view.len <= queue->len);
-    for (size_t i = 0; i < view.len; i++)
-        assert_int_equal(view.ptr[i], numbered(consumed + offset + i));
-}
-
-static void done_with(p2p_chunkq *queue, p2p_chunk_pool *pool) {
-    p2p_chunkq_clear(queue, pool);
-    assert_int_equal(pool->used_count, 0);
-    p2p_chunk_pool_deinit(pool);
-}
-
-static void any_offset_can_follow_any_other(void **state) {
-    (void)state;
-    p2p_chunk_pool pool;
-    p2p_chunkq queue = filled(&pool);
-    uint64_t x = 1;
-    for (int i = 0; i < 2000; i++) {
-        x = x * UINT64_C(6364136223846793005) + 1442695040888963407U;
-        check_at(&queue, (size_t)(x >> 33) % TOTAL, 0);
-    }
-    assert_int_equal(p2p_chunkq_peek_at(&queue, TOTAL).len, 0);
-    done_with(&queue, &pool);
-}
-
-/* A muxer looks ahead, is acknowledged bytes at the front, and looks back again. */
-static void looking_back_after_the_front_was_consumed(void **state) {
-    (void)state;
-    p2p_chunk_pool pool;
-    p2p_chunkq queue = filled(&pool);
-    size_t consumed = 0;
-    for (size_t piece = 1; queue.len > 3 * piece; piece += 97) {
-        check_at(&queue, queue.len - 1, consumed);
-        check_at(&queue, 2 * piece, consumed);
-        p2p_chunkq_consume(&queue, &pool, piece);
-        consumed += piece;
-        check_at(&queue, piece, consumed);
-        check_at(&queue, 0, consumed);
-    }
-    done_with(&queue, &pool);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_come_out_as_they_went_in_for_any_pieces),
@@ -230,8 +168,6 @@ int main(void) {
         cmocka_unit_test(the_pool_gives_no_more_than_its_maximum),
         cmocka_unit_test(freed_chunks_are_used_again),
         cmocka_unit_test(without_memory_it_takes_less),
-        cmocka_unit_test(any_offset_can_follow_any_other),
-        cmocka_unit_test(looking_back_after_the_front_was_consumed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

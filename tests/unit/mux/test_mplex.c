@@ -208,7 +208,7 @@ static void closing_finishes_what_was_shut(void **state) {
     pair_deinit(&p);
 }
 
-/* --- a peer written by hand */
+/* --- a peer written by hand --- */
 
 static mux_end *alone(faulty_mem *mem, size_t streams) {
     mux_end *end = malloc(sizeof *end);

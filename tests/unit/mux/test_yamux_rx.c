@@ -4,7 +4,7 @@
 
 static uint8_t zeros[1 << 20];
 
-/* --- what peers send */
+/* --- what peers send --- */
 
 static void a_stream_is_acknowledged_at_once(void **state) {
     (void)state;
@@ -201,7 +201,7 @@ static void end_of_input_in_a_frame_is_no_good_order(void **state) {
     }
 }
 
-/* --- flow control */
+/* --- flow control --- */
 
 static void the_window_is_exact(void **state) {
     (void)state;
@@ -303,7 +303,7 @@ static void credit_that_overflows_is_refused(void **state) {
     raw_free(r);
 }
 
-/* --- what nobody may send */
+/* --- what nobody may send --- */
 
 static void frames_against_the_rules_end_the_session(void **state) {
     (void)state;
@@ -465,7 +465,7 @@ static void half_a_frame_for_ever_is_a_dead_peer(void **state) {
     raw_free(r);
 }
 
-/* --- keepalive */
+/* --- keepalive --- */
 
 static void a_silent_peer_is_pinged_and_then_given_up(void **state) {
     (void)state;

@@ -6,7 +6,7 @@
 #include "identity/identity.h"
 #include "support/check.h"
 
-enum { SENT_MAX = 32768 };
+enum { SENT_MAX = P2P_IDENTIFY_BLOCK_MAX };
 
 typedef struct speaker {
     faulty_mem mem;
@@ -14,7 +14,7 @@ typedef struct speaker {
     p2p_identity *identity;
     const p2p_peer_id *peer;
     p2p_bytes key;
-    size_t protocol_count;
+    size_t protocol_count, protocol_len; /* len 0: as it comes */
 } speaker;
 
 static speaker s;
@@ -49,6 +49,8 @@ static const char *protocol_at(const void *ctx, size_t index) {
     if (index >= s.protocol_count)
         return NULL;
     snprintf(text, sizeof text, "/protocol/%zu/and/a/rather/long/name", index);
+    for (size_t len = strlen(text); len < s.protocol_len; len++)
+        text[len] = 'x', text[len + 1] = 0;
     return text;
 }
 
@@ -100,22 +102,109 @@ static void what_is_told_is_understood(void **state) {
     s.mem.mem.resize(s.mem.mem.ctx, told, told->block_size, 0);
 }
 
-static void the_first_message_never_exceeds_4096_bytes(void **state) {
+/* Encodes, checks what holds for every sender, and gives the length of the first message. */
+static size_t encode(const p2p_identify_fields *f, size_t *messages, size_t *first) {
+    p2p_writer w = p2p_writer_of(sent, sizeof sent);
+    size_t len;
+    check_ok(p2p_identify_encode(&w, f));
+    p2p_cursor c = p2p_cursor_of(p2p_writer_view(&w));
+    while (c.left > 0) {
+        p2p_bytes body = p2p_cursor_take(&c, p2p_cursor_uvarint(&c));
+        bool record = c.left == 0 && f->signed_record.len > 0;
+        check(body.len <= (record ? P2P_IDENTIFY_READ_MAX : P2P_IDENTIFY_SENT_MAX));
+    }
+    *messages = bodies_of(p2p_writer_view(&w), bodies, &len, first);
+    check(*messages >= 1 && *messages <= P2P_IDENTIFY_MESSAGES_MAX);
+    return len;
+}
+
+static void no_message_exceeds_4096_bytes_and_nothing_is_lost(void **state) {
     (void)state;
     static uint8_t record[3000];
     for (size_t protocols = 0; protocols <= 80; protocols += 8)
         for (size_t count = 0; count <= P2P_IDENTIFY_ADDRS_MAX; count += 4)
             for (size_t rec = 0; rec <= sizeof record; rec += 500) {
-                size_t len, first = 0;
+                size_t messages, first;
+                p2p_identify_told *told;
                 s.protocol_count = protocols;
                 p2p_identify_fields f = fields(count, p2p_bytes_of(record, rec));
-                p2p_writer w = p2p_writer_of(sent, sizeof sent);
-                check_ok(p2p_identify_encode(&w, &f));
-                size_t messages = bodies_of(p2p_writer_view(&w), bodies, &len, &first);
-                check(first <= P2P_IDENTIFY_FIRST_MAX);
-                check(messages == 1 || (messages == 2 && rec > 0));
+                size_t len = encode(&f, &messages, &first);
+                check(first <= P2P_IDENTIFY_SENT_MAX);
+                check_ok(p2p_identify_decode(&told, p2p_bytes_of(bodies, len), s.peer, &s.mem.mem));
+                check(told->info.addr_count == count && told->info.protocol_count == protocols);
+                s.mem.mem.resize(s.mem.mem.ctx, told, told->block_size, 0);
             }
     s.protocol_count = 2;
+}
+
+/* What a peer knows that reads the first message only. */
+static p2p_identify_told *first_of(size_t first) {
+    p2p_identify_told *told;
+    check_ok(p2p_identify_decode(&told, p2p_bytes_of(bodies, first), s.peer, &s.mem.mem));
+    check_same(told->info.agent, p2p_bytes_text("agent"));
+    check_same(told->info.protocol_version, p2p_bytes_text("ipfs/0.1.0"));
+    check(p2p_multiaddr_equal(&told->info.observed, &addrs[0]));
+    return told;
+}
+
+static void two_hundred_long_protocols_leave_room_for_addresses(void **state) {
+    (void)state;
+    static uint8_t record[500];
+    size_t messages, first;
+    p2p_identify_told *told;
+    s.protocol_count = 200;
+    s.protocol_len = 200;
+    p2p_identify_fields f = fields(P2P_IDENTIFY_ADDRS_MAX, p2p_bytes_of(record, sizeof record));
+    size_t len = encode(&f, &messages, &first);
+    check(messages == P2P_IDENTIFY_MESSAGES_MAX);
+    /* Every address is in the first message, and the protocols that were registered first. */
+    told = first_of(first);
+    check(told->info.addr_count == P2P_IDENTIFY_ADDRS_MAX && told->info.protocol_count >= 15);
+    check_same(told->info.protocols[14], p2p_bytes_text(protocol_at(NULL, 14)));
+    s.mem.mem.resize(s.mem.mem.ctx, told, told->block_size, 0);
+    /* Nine messages hold most of the 40 600 bytes, in order, each once. */
+    check_ok(p2p_identify_decode(&told, p2p_bytes_of(bodies, len), s.peer, &s.mem.mem));
+    check(told->info.protocol_count >= 175 && told->info.protocol_count < 200);
+    for (size_t i = 0; i < told->info.protocol_count; i++)
+        check_same(told->info.protocols[i], p2p_bytes_text(protocol_at(NULL, i)));
+    check(told->info.addr_count == P2P_IDENTIFY_ADDRS_MAX);
+    s.mem.mem.resize(s.mem.mem.ctx, told, told->block_size, 0);
+    /* The record is last and alone: its tag, its length, itself. */
+    check(bodies[len - sizeof record - 3] == (8 << 3 | 2));
+    s.protocol_count = 2;
+    s.protocol_len = 0;
+}
+
+static void long_addresses_leave_room_for_protocols(void **state) {
+    (void)state;
+    static p2p_multiaddr plain[P2P_IDENTIFY_ADDRS_MAX];
+    static const uint8_t HASH[34] = {0x12, 0x20, 1};
+    size_t messages, first;
+    memcpy(plain, addrs, sizeof plain);
+    for (size_t i = 1; i < P2P_IDENTIFY_ADDRS_MAX; i++) {
+        check_ok(p2p_multiaddr_parse(&addrs[i], "/ip4/1.2.3.4/udp/1/quic-v1/webtransport", NULL));
+        for (size_t hashes = 0; hashes < 6; hashes++)
+            check_ok(p2p_multiaddr_push(&addrs[i], P2P_CERTHASH, p2p_bytes_of(HASH, sizeof HASH)));
+    }
+    s.protocol_count = 100;
+    p2p_identify_fields f = fields(P2P_IDENTIFY_ADDRS_MAX, (p2p_bytes){0});
+    encode(&f, &messages, &first);
+    p2p_identify_told *told = first_of(first);
+    check(told->info.protocol_count >= 40 && told->info.addr_count >= 8);
+    s.mem.mem.resize(s.mem.mem.ctx, told, told->block_size, 0);
+    memcpy(addrs, plain, sizeof plain);
+    s.protocol_count = 2;
+}
+
+static void a_block_that_is_too_small_or_a_key_that_is_too_large_is_refused(void **state) {
+    (void)state;
+    static uint8_t key[P2P_IDENTIFY_SENT_MAX];
+    p2p_identify_fields f = fields(3, (p2p_bytes){0});
+    p2p_writer w = p2p_writer_of(sent, 100);
+    check_err(P2P_ERR_TOO_BIG, p2p_identify_encode(&w, &f));
+    f.public_key = p2p_bytes_of(key, sizeof key);
+    w = p2p_writer_of(sent, sizeof sent);
+    check_err(P2P_ERR_TOO_BIG, p2p_identify_encode(&w, &f));
 }
 
 static size_t signed_record(uint8_t *dst, size_t cap, size_t count) {
@@ -230,7 +319,10 @@ static void it_fails_cleanly_without_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_told_is_understood),
-        cmocka_unit_test(the_first_message_never_exceeds_4096_bytes),
+        cmocka_unit_test(no_message_exceeds_4096_bytes_and_nothing_is_lost),
+        cmocka_unit_test(two_hundred_long_protocols_leave_room_for_addresses),
+        cmocka_unit_test(long_addresses_leave_room_for_protocols),
+        cmocka_unit_test(a_block_that_is_too_small_or_a_key_that_is_too_large_is_refused),
         cmocka_unit_test(signed_addresses_replace_the_others_and_forged_ones_do_not),
         cmocka_unit_test(another_peers_key_is_the_wrong_peer),
         cmocka_unit_test(too_many_fields_are_cut_off_and_unknown_addresses_left_out),

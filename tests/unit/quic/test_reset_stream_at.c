@@ -31,7 +31,7 @@ static void a_packet_without_it_stays(void **state) {
 static void it_becomes_a_plain_reset_and_padding(void **state) {
     (void)state;
     rewritten(3, P2P_LITERAL("\x01\x24\x08\x05\x07\x03\x10\x09"),
-        P2P_LITERAL("\x01\x10\x09\x04\x08\x05\x07\x00"));
+        P2P_LITERAL("\x01\x04\x08\x05\x07\x00\x10\x09"));
 }
 
 static void bytes_of_the_same_packet_come_first(void **state) {
@@ -45,13 +45,16 @@ static void a_last_frame_without_a_length_gets_one(void **state) {
     rewritten(0, P2P_LITERAL("\x24\x08\x05\x07\x03\x08\x08\x40\x41\x00"),
         P2P_LITERAL("\x0a\x08\x03\x40\x41\x00\x04\x08\x05\x07"));
     rewritten(3, P2P_LITERAL("\x24\x08\x05\x07\x03\x30\x00z"),
-        P2P_LITERAL("\x31\x02\x00z\x04\x08\x05\x07"));
+        P2P_LITERAL("\x04\x08\x05\x07\x00\x30\x00z"));
 }
 
 static void without_room_for_a_length_the_packet_is_given_up(void **state) {
     uint8_t bytes[5 + 2 + 100] = "\x24\x08\x05\x07\x03\x08\x08";
+    uint8_t in_place[sizeof bytes] = "\x04\x08\x05\x07\x00\x08\x08";
     (void)state;
-    rewritten(3, p2p_bytes_of(bytes, sizeof bytes), (p2p_bytes){0});
+    rewritten(0, p2p_bytes_of(bytes, sizeof bytes), (p2p_bytes){0});
+    /* None is needed when its bytes came before: other streams' data is not held up. */
+    rewritten(3, p2p_bytes_of(bytes, sizeof bytes), p2p_bytes_of(in_place, sizeof in_place));
 }
 
 static void missing_bytes_give_the_packet_up(void **state) {
@@ -78,7 +81,7 @@ static void many_at_once_fit(void **state) {
     (void)state;
     for (size_t i = 0; i < 112; i++) {
         memcpy(before + i * 5, "\x24\x08\x05\x07\x03", 5);
-        memcpy(after + i * 4, "\x04\x08\x05\x07", 4);
+        memcpy(after + i * 5, "\x04\x08\x05\x07\x00", 5);
     }
     rewritten(3, p2p_bytes_of(before, sizeof before), p2p_bytes_of(after, sizeof after));
 }

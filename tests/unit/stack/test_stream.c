@@ -10,6 +10,7 @@ typedef struct side {
     p2p_stream_end end;
     p2p_stream *stream;
     size_t consume; /* at most so much in each call */
+    size_t read;
 } side;
 
 static pair p;
@@ -26,8 +27,11 @@ static void on_readable(p2p_stream *stream, void *self) {
     side *s = self;
     check(s->opened == 1 && s->closed == 0);
     s->readable++;
-    for (p2p_bytes view; s->consume > 0 && (view = p2p_stream_peek(stream)).len > 0;)
-        p2p_stream_consume(stream, view.len < s->consume ? view.len : s->consume);
+    for (p2p_bytes view; s->consume > 0 && (view = p2p_stream_peek(stream)).len > 0;) {
+        size_t len = view.len < s->consume ? view.len : s->consume;
+        p2p_stream_consume(stream, len);
+        s->read += len;
+    }
     s->at_end |= p2p_stream_at_end(stream);
 }
 
@@ -175,14 +179,14 @@ static void nobody_reading_closes_the_window_and_reading_opens_it(void **state) 
         world_run(&p.w, 50 * P2P_MILLISECOND);
     }
     size_t arrived = p2p_stream_readable(theirs.stream);
-    check(arrived == 256 * 1024 && sent == arrived + p2p_config_defaults.limits.write_buffer);
+    size_t buffer = p2p_host_limits(p.a->host)->write_buffer;
+    check(arrived == 256 * 1024 && sent == arrived + buffer);
     check(p2p_stream_writable(ours.stream) == 0 && ours.writable == 0);
     theirs.consume = 1000;
     on_readable(theirs.stream, &theirs);
     world_pump(p.b);
     pass();
-    check(ours.writable == 1 &&
-          p2p_stream_writable(ours.stream) == p2p_config_defaults.limits.write_buffer);
+    check(ours.writable == 1 && p2p_stream_writable(ours.stream) == buffer);
     p2p_conn_stats stats;
     p2p_conn_get_stats(p.b->last_conn, &stats);
     most = (size_t)stats.bytes_in;
@@ -237,6 +241,77 @@ static void the_end_of_the_connection_ends_its_streams(void **state) {
     world_deinit(&p.w);
 }
 
+/* Leaves 300 complete bytes unread at b; shut: b has ended its direction, too. */
+static void start_unread(bool fin, bool shut) {
+    static const uint8_t BLOCK[300];
+    start(&ASK_ONE);
+    theirs.consume = 0;
+    check(p2p_stream_write(ours.stream, p2p_bytes_of(BLOCK, sizeof BLOCK)) == sizeof BLOCK);
+    if (fin)
+        p2p_stream_shut(ours.stream);
+    pass();
+    if (shut)
+        p2p_stream_shut(theirs.stream);
+    pass();
+    check(theirs.readable > 0 && p2p_stream_readable(theirs.stream) == sizeof BLOCK);
+    theirs.readable = 0;
+}
+
+static void what_is_complete_can_be_read_when_the_connection_ends(void **state) {
+    (void)state;
+    for (int abort = 0; abort < 2; abort++)
+        for (int shut = 0; shut < 2; shut++) {
+            start_unread(true, shut);
+            theirs.consume = SIZE_MAX;
+            if (abort)
+                p2p_conn_abort(p.a->last_conn, 0);
+            else
+                p2p_conn_close(p.a->last_conn, 0);
+            pass();
+            check(theirs.readable == 1 && theirs.read == 300 && theirs.at_end);
+            check(theirs.closed == 1 && (theirs.end.err == P2P_OK) == shut);
+            world_deinit(&p.w); /* and nothing is left */
+        }
+}
+
+static void the_unread_rest_goes_with_the_last_call(void **state) {
+    (void)state;
+    start_unread(true, true);
+    p2p_conn_close(p.a->last_conn, 0);
+    pass();
+    check(theirs.readable == 1 && theirs.read == 0 && theirs.closed == 1);
+    check(theirs.end.err != P2P_OK);
+    check(p.b->disconnected == 1);
+    world_deinit(&p.w);
+}
+
+static void an_incomplete_message_is_not_shown_when_the_connection_ends(void **state) {
+    (void)state;
+    start_unread(false, true);
+    theirs.consume = SIZE_MAX;
+    p2p_conn_close(p.a->last_conn, 0);
+    pass();
+    check(theirs.readable == 0 && theirs.read == 0 && theirs.closed == 1);
+    check(theirs.end.err != P2P_OK);
+    world_deinit(&p.w);
+}
+
+static void who_aborts_is_shown_nothing_more(void **state) {
+    (void)state;
+    start_unread(true, true);
+    theirs.consume = SIZE_MAX;
+    p2p_conn_abort(p.b->last_conn, 0);
+    world_pump(p.b);
+    check(theirs.readable == 0 && theirs.closed == 1);
+    check_err(P2P_ERR_CLOSED, theirs.end.err);
+    world_deinit(&p.w);
+    start_unread(true, false);
+    theirs.consume = SIZE_MAX;
+    world_kill(p.b);
+    check(theirs.readable == 0 && theirs.closed == 1);
+    world_deinit(&p.w);
+}
+
 static void close_connection(p2p_stream *stream, void *self) {
     (void)self;
     p2p_conn_abort(p2p_stream_conn(stream), 0);
@@ -275,6 +350,10 @@ int main(void) {
         cmocka_unit_test(a_closed_stream_throws_away_a_little_and_then_says_stop),
         cmocka_unit_test(a_deadline_resets_and_can_be_cleared),
         cmocka_unit_test(the_end_of_the_connection_ends_its_streams),
+        cmocka_unit_test(what_is_complete_can_be_read_when_the_connection_ends),
+        cmocka_unit_test(the_unread_rest_goes_with_the_last_call),
+        cmocka_unit_test(an_incomplete_message_is_not_shown_when_the_connection_ends),
+        cmocka_unit_test(who_aborts_is_shown_nothing_more),
         cmocka_unit_test(a_callback_may_end_the_connection_it_is_called_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,9 +144,7 @@ static void both_roles(const char *hex, const char *want) {
     both_roles_bytes(p2p_bytes_of(bytes, from_hex(hex, bytes, sizeof bytes)), want);
 }
 
-/* --- group 1: framing
- * -------------------------------------------------------------------------------------
- */
+/* --- group 1: framing --- */
 
 static void binary_messages_of_every_length_form_pass(void **state) {
     (void)state;
@@ -205,9 +203,7 @@ static void text_is_refused_once_it_ended(void **state) {
     both_roles("0103 48656c 8902 6869 8002 6c6f", "ping:hi error 1003");
 }
 
-/* --- group 2: pings and pongs
- * -----------------------------------------------------------------------------
- */
+/* --- group 2: pings and pongs --- */
 
 static void pings_and_pongs_carry_their_payload(void **state) {
     (void)state;
@@ -232,9 +228,7 @@ static void a_control_frame_is_neither_long_nor_fragmented(void **state) {
     both_roles("0800", "error 1002");
 }
 
-/* --- groups 3 and 4: reserved bits and opcodes
- * ------------------------------------------------------------
- */
+/* --- groups 3 and 4: reserved bits and opcodes --- */
 
 static void every_reserved_bit_is_refused(void **state) {
     (void)state;
@@ -256,9 +250,7 @@ static void every_reserved_opcode_is_refused(void **state) {
     }
 }
 
-/* --- group 5: fragmentation
- * -------------------------------------------------------------------------------
- */
+/* --- group 5: fragmentation --- */
 
 static void fragments_join_and_control_frames_may_stand_between(void **state) {
     (void)state;
@@ -281,9 +273,7 @@ static void a_continuation_needs_a_message_and_a_message_its_end(void **state) {
     both_roles("0201 61 8001 62 8001 63", "data:ab error 1002");
 }
 
-/* --- group 6: UTF-8
- * ---------------------------------------------------------------------------------------
- */
+/* --- group 6: UTF-8 --- */
 
 static void bad_text_is_refused_at_the_byte_that_is_bad(void **state) {
     (void)state;
@@ -304,9 +294,7 @@ static void binary_data_is_not_checked_as_text(void **state) {
     both_roles("8201 ff", "data:\xff");
 }
 
-/* --- group 7: closing
- * -------------------------------------------------------------------------------------
- */
+/* --- group 7: closing --- */
 
 static void a_close_carries_code_and_reason_and_ends_all(void **state) {
     (void)state;
@@ -336,9 +324,7 @@ static void a_broken_close_is_refused(void **state) {
     both_roles("8803 03e8 ce", "error 1007");
 }
 
-/* --- masking
- * ----------------------------------------------------------------------------------------------
- */
+/* --- masking --- */
 
 static void only_a_client_masks(void **state) {
     (void)state;

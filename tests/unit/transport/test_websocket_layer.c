@@ -4,9 +4,7 @@
 #include "stack/conn.h"
 #include "support/check.h"
 
-/* --- a layer that sends and collects a text
- * -----------------------------------------------------------------------
- */
+/* --- a layer that sends and collects a text --- */
 
 enum { PAYLOAD = 70000 };
 
@@ -69,9 +67,7 @@ static void no_wake(p2p_wire *wire) {
 
 static const p2p_wire_ops WIRE_OPS = {no_wake, NULL};
 
-/* --- a pair
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- a pair --- */
 
 typedef struct pair {
     p2p_env env;
@@ -204,9 +200,7 @@ static void an_end_without_a_close_is_an_end(void **state) {
     stop_pair(&p);
 }
 
-/* --- one side against bytes
- * ---------------------------------------------------------------------------------------------
- */
+/* --- one side against bytes --- */
 
 static p2p_err feed_text(end *e, const void *text, size_t len) {
     uint8_t *copy = malloc(len);

@@ -43,7 +43,7 @@ static p2p_uv_driver driver;
 static faulty_mem mem;
 static size_t recorded;
 
-/* --- the scripted host */
+/* --- the scripted host --- */
 
 static script_sock *sock_of(p2p_socket id) {
     for (size_t i = 0; i < host->sock_count; i++)
@@ -122,7 +122,7 @@ bool p2p_host_next_event(p2p_host *h, p2p_event *event) {
     return false;
 }
 
-/* --- the scene */
+/* --- the scene --- */
 
 static void note_record(void *ctx, const p2p_crossing *crossing) {
     (void)ctx;
@@ -231,7 +231,7 @@ static p2p_socket connect_pair(uint8_t family) {
     return accepted->socket;
 }
 
-/* --- stream sockets */
+/* --- stream sockets --- */
 
 static void bytes_go_both_ways(void **state) {
     (void)state;
@@ -339,7 +339,7 @@ static void a_peer_that_goes_is_reported(void **state) {
     stop();
 }
 
-/* --- opening */
+/* --- opening --- */
 
 static void errors_of_opening_have_names(void **state) {
     (void)state;
@@ -439,7 +439,7 @@ static void without_descriptors_accepting_pauses_and_resumes(void **state) {
     stop();
 }
 
-/* --- datagrams */
+/* --- datagrams --- */
 
 static void trains_of_datagrams_arrive_whole(void **state) {
     (void)state;
@@ -506,7 +506,7 @@ static void nobody_at_the_other_end_does_no_harm(void **state) {
     stop();
 }
 
-/* --- names, interfaces, time */
+/* --- names, interfaces, time --- */
 
 static void localhost_has_addresses(void **state) {
     (void)state;

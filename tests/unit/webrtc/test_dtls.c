@@ -461,7 +461,7 @@ static void messages_share_a_datagram(void **state) {
     pair_close(&p);
 }
 
-/* --- against OpenSSL's own DTLS, for the records */
+/* --- against OpenSSL's own DTLS, for the records --- */
 
 static SSL *openssl_peer(SSL_CTX **ctx, bool client, const char *suite, bool certificate) {
     *ctx = SSL_CTX_new(DTLS_method());

@@ -342,7 +342,7 @@ static void the_better_pair_is_nominated(void **state) {
     world_close(&w);
 }
 
-/* --- single packets */
+/* --- single packets --- */
 
 static size_t request(uint8_t raw[600], const char *username, const char *pwd, bool nominate,
     uint16_t extra, uint8_t number) {

@@ -101,9 +101,7 @@ static void check_log(setting where, const char *hex, const char *want) {
     }
 }
 
-/* --- unidirectional streams
- * -------------------------------------------------------------------------------
- */
+/* --- unidirectional streams --- */
 
 /* Captured from Chromium 156: SETTINGS, then a GREASE frame. (A control stream never ends.) */
 static void chromiums_control_stream_is_read(void **state) {
@@ -177,9 +175,7 @@ static void a_frame_of_one_number_holds_just_that(void **state) {
         SERVER_UNI, "00 0400 07 08 c000000000000003", "control settings: goaway(3) error(104)");
 }
 
-/* --- bidirectional streams
- * --------------------------------------------------------------------------------
- */
+/* --- bidirectional streams --- */
 
 static void a_webtransport_stream_is_one_from_its_first_number(void **state) {
     (void)state;
@@ -280,9 +276,7 @@ static void interim_responses_do_not_count(void **state) {
     p2p_h3_reader_deinit(&r);
 }
 
-/* --- the rest
- * ---------------------------------------------------------------------------------------------
- */
+/* --- the rest --- */
 
 static void a_peer_has_one_stream_of_each_critical_kind(void **state) {
     (void)state;
