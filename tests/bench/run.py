@@ -406,7 +406,7 @@ def main():
     find_programs()
     before = machine()
     results = {name: run_suite(name) for name in args.suites or SUITES}
-    print(f"{before} (at the end {os.getloadavg()[0]:.1f}); medians of {args.rounds} rounds (min..max)")
+    print(f"{before} (at the end {os.getloadavg()[0]:.1f}); medians of {args.rounds} rounds (min..max), memory of one")
     for name, found in results.items():
         print_suite(name, found)
     print_goals(results)
