@@ -95,7 +95,9 @@ static p2p_bytes chunk_view(const p2p_chunkq *queue, const p2p_chunk *chunk) {
 }
 
 p2p_bytes p2p_chunkq_peek(const p2p_chunkq *queue) {
-    return queue->first == NULL ? (p2p_bytes){0} : chunk_view(queue, queue->first);
+    if (queue->first == NULL)
+        return (p2p_bytes){0};
+    return chunk_view(queue, queue->first);
 }
 
 p2p_bytes p2p_chunkq_peek_at(p2p_chunkq *queue, size_t offset) {

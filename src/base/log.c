@@ -9,6 +9,7 @@ void p2p_log_write(const p2p_log *log, p2p_log_level level, const char *subject,
     char text[256];
     va_list args;
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is the line above */
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     log->write(log->ctx, &(p2p_log_line){level, subject, conn, text, now});

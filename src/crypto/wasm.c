@@ -77,7 +77,7 @@ void p2p_hkdf_expand(uint8_t *out, size_t len, const uint8_t prk[32], p2p_bytes 
     if (info.len > 256)
         __builtin_trap(); /* no caller's label is longer */
     for (uint8_t n = 1; len > 0; n++) {
-        memcpy(block, t, t_len);
+        p2p_copy(block, t, t_len);
         p2p_copy(block + t_len, info.ptr, info.len);
         block[t_len + info.len] = n;
         p2p_hmac_sha256(t, p2p_bytes_of(prk, 32), p2p_bytes_of(block, t_len + info.len + 1));

@@ -178,8 +178,9 @@ static p2p_err draw(p2p_layer *layer, uint8_t *dst, size_t cap, size_t *len) {
     if (m->over)
         return P2P_OK;
     put_owed(m, &out);
-    while (out.cap - out.len >= TURN_ROOM && !p2p_list_empty(&m->sending))
-        put_stream(m, P2P_CONTAINER(p2p_list_pop(&m->sending), p2p_mplex_stream, node), &out);
+    p2p_list *node;
+    while (out.cap - out.len >= TURN_ROOM && (node = p2p_list_pop(&m->sending)) != NULL)
+        put_stream(m, P2P_CONTAINER(node, p2p_mplex_stream, node), &out);
     *len = out.len;
     if (out.len == 0 && m->closing && all_sent(m))
         end_session(m, P2P_ERR_CLOSED, false, NULL);

@@ -169,8 +169,8 @@ static void put_ping(p2p_yamux_session *y, sink *out) {
 }
 
 static void put_streams(p2p_yamux_session *y, sink *out) {
-    while (has_room(out) && !p2p_list_empty(&y->urgent)) {
-        p2p_yamux_stream *s = P2P_CONTAINER(p2p_list_pop(&y->urgent), p2p_yamux_stream, node);
+    for (p2p_list *node; has_room(out) && (node = p2p_list_pop(&y->urgent)) != NULL;) {
+        p2p_yamux_stream *s = P2P_CONTAINER(node, p2p_yamux_stream, node);
         if (s->reset_due) {
             put_reset(y, s, out);
             continue;
@@ -178,8 +178,7 @@ static void put_streams(p2p_yamux_session *y, sink *out) {
         put_credit(y, s, out);
         p2p_yamux_schedule(y, s);
     }
-    while (has_room(out) && !p2p_list_empty(&y->sending)) {
-        p2p_list *node = p2p_list_pop(&y->sending);
+    for (p2p_list *node; has_room(out) && (node = p2p_list_pop(&y->sending)) != NULL;) {
         p2p_yamux_stream *s = P2P_CONTAINER(node, p2p_yamux_stream, node);
         size_t max = p2p_list_empty(&y->sending) ? FRAME_MAX : TURN;
         if (!put_data(s, out, max)) {

@@ -76,8 +76,9 @@ void p2p_quic_bury(p2p_quic_endpoint *endpoint, p2p_udp_sock *sock, const ngtcp2
     size_t cid_count, uint64_t initial_key, p2p_bytes packet) {
     p2p_env *env = endpoint->env;
     size_t len = packet.len <= PACKET_MAX ? packet.len : 0;
-    if (endpoint->counters.closed_kept >= P2P_QUIC_TOMBS_MAX)
-        forget(oldest(endpoint));
+    p2p_quic_tomb *first = oldest(endpoint);
+    if (first != NULL && endpoint->counters.closed_kept >= P2P_QUIC_TOMBS_MAX)
+        forget(first);
     p2p_quic_tomb *tomb = p2p_mem_alloc(env->mem, sizeof *tomb + len);
     if (tomb == NULL)
         return;

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * The TLS 1.3 layer (specs/tls). OpenSSL does the handshake, without input or output of its own:
- * records are cut out of what is fed, and it always gets a whole one. When the handshake is over
- * OpenSSL's object is freed, and records are opened and sealed where they lie (tls_record.c).
- *
- * Of messages after the handshake a peer may send KeyUpdate, which is answered if it asks for it,
- * and a server tickets, which are skipped: no session is ever resumed.
+ * The TLS 1.3 layer (specs/tls): libp2p's handshake around the records of tls_pump.c, from which
+ * OpenSSL is dismissed when the handshake is over.
  *
  * A client's handshake is over when it has sent its certificate, before the server has seen it. If
  * the server refuses it, the alert comes as the first thing afterwards: an error of feed as any
@@ -16,26 +12,9 @@
  */
 #include "secure/tls_context.h"
 
-#include <openssl/err.h>
-
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "secure/frame.h"
-#include "secure/tls_record.h"
-
-enum {
-    /* Behind other records, a smaller one is left for the next draw: it would be mostly overhead.
-     */
-    WORTHWHILE = 512,
-    UNSENT_MAX = 32768,
-    NEW_SESSION_TICKET = 4,
-    KEY_UPDATE = 24,
-    MESSAGE_HEAD_LEN = 4,
-    KEY_UPDATE_LEN = MESSAGE_HEAD_LEN + 1
-};
-
-/* RFC 8446 section 5.2: a ciphertext is at most 256 bytes longer than 2^14. */
-static const p2p_frame_format RECORD = {P2P_TLS_HEAD_LEN, P2P_TLS_TEXT_MAX + 256};
+#include "secure/tls_pump.h"
 
 typedef struct tls_layer tls_layer;
 
@@ -49,18 +28,10 @@ typedef struct tls_setup {
 struct tls_layer {
     p2p_layer layer;
     p2p_env *env;
-    SSL *ssl; /* NULL while the certificate is being signed, and after the handshake */
-    p2p_tls_wire wire;
-    p2p_buf partial;       /* an incomplete record; or all that came before there was an ssl */
-    tls_setup *setup;      /* NULL once the handshake is over */
-    p2p_tls_record record; /* from then on */
-    uint32_t skip;         /* bytes of a message after the handshake still to come */
-    uint8_t head[MESSAGE_HEAD_LEN]; /* of such a message */
-    uint8_t head_len;
+    p2p_tls_pump pump; /* without SSL while the certificate is being signed: all that comes then is
+                          in pump.partial */
+    tls_setup *setup;  /* NULL once the handshake is over */
     bool initiator;
-    bool heard;         /* a record with data came */
-    bool closed;        /* close_notify came */
-    bool update_wanted; /* the peer wants a new key */
 };
 
 static void free_setup(tls_layer *tls, tls_setup *setup) {
@@ -74,267 +45,74 @@ static void free_setup(tls_layer *tls, tls_setup *setup) {
 static void tls_free(p2p_layer *layer) {
     tls_layer *tls = P2P_CONTAINER(layer, tls_layer, layer);
     const p2p_mem *mem = tls->env->mem;
-    SSL_free(tls->ssl);
-    p2p_tls_record_deinit(&tls->record);
+    p2p_tls_pump_deinit(&tls->pump);
     free_setup(tls, tls->setup);
-    p2p_buf_deinit(&tls->wire.unsent);
-    p2p_buf_deinit(&tls->partial);
     p2p_mem_free(mem, tls, sizeof *tls);
 }
 
-/* --- errors --- */
+/* --- the pump's rules --- */
 
-static p2p_err alert_error(const tls_layer *tls, int alert) {
+static void note_alert(const p2p_tls_pump *pump, int alert) {
+    const tls_layer *tls = P2P_CONTAINER(pump, tls_layer, pump);
     if (tls->env->log != NULL)
         P2P_LOG(tls->env->log, P2P_LOG_INFO, "tls", 0, tls->env->now, "%s (alert: %s)",
-            tls->initiator && !tls->heard
+            tls->initiator && !pump->heard
                 ? "the peer ended the handshake, or refused this host's certificate"
                 : "the peer ended the connection",
             SSL_alert_desc_string_long(alert));
-    switch (alert) {
-    case SSL_AD_HANDSHAKE_FAILURE:
-    case SSL_AD_PROTOCOL_VERSION:
-    case SSL_AD_INSUFFICIENT_SECURITY:
-        return P2P_ERR_NO_SECURITY;
-    case SSL_AD_NO_APPLICATION_PROTOCOL:
-        return P2P_ERR_NO_MUXER;
-    default:
-        return P2P_ERR_RESET;
-    }
 }
 
-/* Of the call of OpenSSL that has just failed. */
-static p2p_err failure(const tls_layer *tls) {
-    unsigned long error = ERR_peek_error();
-    int reason = ERR_GET_REASON(error);
-    ERR_clear_error();
-    if (tls->wire.err != P2P_OK)
-        return tls->wire.err;
-    if (tls->setup != NULL && tls->setup->peer.refused != P2P_OK)
-        return tls->setup->peer.refused;
-    if (reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256)
-        return alert_error(tls, reason - SSL_AD_REASON_OFFSET);
-    switch (reason) {
-    case ERR_R_MALLOC_FAILURE:
-        return P2P_ERR_NO_MEMORY;
-    case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC:
-        return P2P_ERR_DECRYPT;
-    case SSL_R_NO_APPLICATION_PROTOCOL:
-        return P2P_ERR_NO_MUXER;
-    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-        return P2P_ERR_BAD_CERTIFICATE;
-    case SSL_R_UNSUPPORTED_PROTOCOL:
-    case SSL_R_NO_SHARED_CIPHER:
-    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
-        return P2P_ERR_NO_SECURITY;
-    default:
-        return P2P_ERR_MALFORMED;
-    }
+static p2p_err refused(const p2p_tls_pump *pump) {
+    const tls_layer *tls = P2P_CONTAINER(pump, tls_layer, pump);
+    return tls->setup == NULL ? P2P_OK : tls->setup->peer.refused;
 }
 
-/* --- handshake --- */
-
-static p2p_err start_records(tls_layer *tls) {
-    const p2p_tls_peer *peer = &tls->setup->peer;
-    const SSL_CIPHER *cipher = SSL_get_current_cipher(tls->ssl);
-    if (cipher == NULL || !peer->client_secret.known || !peer->server_secret.known)
-        return P2P_ERR_CRYPTO;
-    const uint8_t *client = peer->client_secret.bytes;
-    const uint8_t *server = peer->server_secret.bytes;
-    return p2p_tls_record_init(&tls->record, SSL_CIPHER_get_protocol_id(cipher),
-        tls->initiator ? client : server, tls->initiator ? server : client);
-}
-
-static p2p_err finish(tls_layer *tls) {
+static p2p_err finish(p2p_tls_pump *pump) {
+    tls_layer *tls = P2P_CONTAINER(pump, tls_layer, pump);
     tls_setup *setup = tls->setup;
     const p2p_tls_peer *peer = &setup->peer;
     p2p_secured secured = {
         .peer = peer->owner.peer,
         .public_key = p2p_bytes_of(peer->owner.public_key, peer->owner.public_key_len),
-        .muxer = p2p_tls_muxer(tls->ssl, setup->params.muxers),
+        .muxer = p2p_tls_muxer(pump->ssl, setup->params.muxers),
     };
-    p2p_err err = start_records(tls);
+    const p2p_tls_secret *ours = tls->initiator ? &peer->client_secret : &peer->server_secret;
+    const p2p_tls_secret *theirs = tls->initiator ? &peer->server_secret : &peer->client_secret;
+    if (!ours->known || !theirs->known)
+        return P2P_ERR_CRYPTO;
+    p2p_err err = p2p_tls_pump_dismiss(pump, ours->bytes, theirs->bytes);
     if (err != P2P_OK)
         return err;
     tls->setup = NULL;
-    SSL_free(tls->ssl);
-    tls->ssl = NULL;
     err = setup->params.done(setup->params.ctx, &secured);
     free_setup(tls, setup);
     return err;
 }
 
-static p2p_err handshake(tls_layer *tls) {
-    ERR_clear_error();
-    int result = SSL_do_handshake(tls->ssl);
-    if (result == 1)
-        return finish(tls);
-    return SSL_get_error(tls->ssl, result) == SSL_ERROR_WANT_READ ? P2P_OK : failure(tls);
-}
+static const p2p_tls_rules RULES = {finish, refused, note_alert};
 
 static p2p_err begin(tls_layer *tls, const p2p_tls_context *context) {
-    p2p_err err = p2p_tls_connection_new(&tls->ssl, context, &tls->setup->peer, &tls->wire);
-    return err == P2P_OK && tls->initiator ? handshake(tls) : err;
+    p2p_tls_pump *pump = &tls->pump;
+    p2p_err err = p2p_tls_connection_new(&pump->ssl, context, &tls->setup->peer, &pump->wire);
+    return err == P2P_OK && tls->initiator ? p2p_tls_pump_handshake(pump) : err;
 }
 
-/* --- receiving --- */
-
-static p2p_err heard_end(tls_layer *tls) {
-    if (tls->closed)
-        return P2P_OK;
-    tls->closed = true;
-    return p2p_layer_eof(tls->layer.above);
-}
-
-/* A new key for what the peer sends. It ends its record, for the next has that key already. */
-static p2p_err on_key_update(tls_layer *tls, const uint8_t *body, size_t len) {
-    if (p2p_load32(tls->head) != ((uint32_t)KEY_UPDATE << 24 | 1) || len != 1 || body[0] > 1)
-        return P2P_ERR_MALFORMED;
-    tls->update_wanted |= body[0] == 1;
-    return p2p_tls_record_renew(&tls->record, &tls->record.rx);
-}
-
-/* Handshake messages after the handshake: cut and joined by records as the peer likes. */
-static p2p_err use_messages(tls_layer *tls, const uint8_t *data, size_t len) {
-    if (len == 0)
-        return P2P_ERR_VIOLATION;
-    while (len > 0) {
-        size_t want = tls->skip > 0 ? tls->skip : (size_t)MESSAGE_HEAD_LEN - tls->head_len;
-        size_t piece = len < want ? len : want;
-        if (tls->skip > 0) {
-            tls->skip -= (uint32_t)piece;
-        } else {
-            memcpy(tls->head + tls->head_len, data, piece);
-            tls->head_len += (uint8_t)piece;
-        }
-        data += piece;
-        len -= piece;
-        if (tls->head_len < MESSAGE_HEAD_LEN)
-            continue;
-        tls->head_len = 0;
-        if (tls->head[0] == KEY_UPDATE)
-            return on_key_update(tls, data, len);
-        if (tls->head[0] != NEW_SESSION_TICKET || !tls->initiator)
-            return P2P_ERR_VIOLATION;
-        tls->skip = p2p_load32(tls->head) & 0xffffff;
-    }
-    return P2P_OK;
-}
-
-static p2p_err use_alert(tls_layer *tls, const uint8_t *alert, size_t len) {
-    if (len != 2)
-        return P2P_ERR_MALFORMED;
-    if (alert[1] == SSL_AD_USER_CANCELLED)
-        return P2P_OK; /* close_notify follows */
-    return alert[1] == SSL_AD_CLOSE_NOTIFY ? heard_end(tls) : alert_error(tls, alert[1]);
-}
-
-static p2p_err use_content(tls_layer *tls, uint8_t content, p2p_frame text) {
-    if (content == P2P_TLS_HANDSHAKE)
-        return use_messages(tls, text.ptr, text.len);
-    if (tls->head_len > 0 || tls->skip > 0)
-        return P2P_ERR_VIOLATION; /* nothing may stand inside a message */
-    if (content == P2P_TLS_ALERT)
-        return use_alert(tls, text.ptr, text.len);
-    if (content != P2P_TLS_DATA)
-        return P2P_ERR_VIOLATION;
-    tls->heard = true;
-    return p2p_layer_feed(tls->layer.above, text.ptr, text.len);
-}
-
-static p2p_err use_record(tls_layer *tls, p2p_frame record) {
-    uint8_t content = 0;
-    p2p_frame text;
-    if (tls->closed)
-        return P2P_OK; /* nothing after close_notify counts */
-    if (tls->setup != NULL) {
-        tls->wire.in = record.ptr;
-        tls->wire.in_len = record.len;
-        return handshake(tls);
-    }
-    p2p_err err = p2p_tls_record_open(&tls->record, record, &content, &text);
-    return err == P2P_OK ? use_content(tls, content, text) : err;
-}
+/* --- the layer --- */
 
 static p2p_err tls_feed(p2p_layer *layer, uint8_t *data, size_t len) {
     tls_layer *tls = P2P_CONTAINER(layer, tls_layer, layer);
-    if (tls->setup != NULL && tls->ssl == NULL) {
-        p2p_err err = p2p_buf_append(&tls->partial, p2p_bytes_of(data, len));
-        return err == P2P_ERR_TOO_BIG ? P2P_ERR_VIOLATION : err;
-    }
-    p2p_err err = P2P_OK;
-    while (err == P2P_OK && len > 0) {
-        p2p_frame record;
-        err = p2p_frame_next(&tls->partial, &RECORD, &data, &len, &record);
-        if (err == P2P_OK && record.ptr != NULL)
-            err = use_record(tls, record);
-        p2p_frame_done(&tls->partial, &record);
-    }
-    return err;
-}
-
-static p2p_err tls_eof(p2p_layer *layer) {
-    tls_layer *tls = P2P_CONTAINER(layer, tls_layer, layer);
-    if (tls->setup != NULL || p2p_buf_len(&tls->partial) > 0)
-        return P2P_ERR_RESET;
-    return heard_end(tls);
-}
-
-/* --- sending --- */
-
-static size_t draw_unsent(p2p_buf *unsent, uint8_t *dst, size_t cap) {
-    p2p_bytes bytes = p2p_buf_view(unsent);
-    size_t len = bytes.len < cap ? bytes.len : cap;
-    if (len == 0)
-        return 0;
-    memcpy(dst, bytes.ptr, len);
-    p2p_buf_consume(unsent, len);
-    if (p2p_buf_len(unsent) == 0)
-        p2p_buf_deinit(unsent);
-    return len;
-}
-
-static p2p_err put_key_update(tls_layer *tls, uint8_t *dst, size_t *len) {
-    static const uint8_t MESSAGE[KEY_UPDATE_LEN] = {KEY_UPDATE, 0, 0, 1, 0};
-    memcpy(dst + P2P_TLS_HEAD_LEN, MESSAGE, sizeof MESSAGE);
-    p2p_err err = p2p_tls_record_seal(&tls->record, dst, sizeof MESSAGE, P2P_TLS_HANDSHAKE);
-    if (err != P2P_OK)
-        return err;
-    tls->update_wanted = false;
-    *len = sizeof MESSAGE + P2P_TLS_RECORD_OVERHEAD;
-    return p2p_tls_record_renew(&tls->record, &tls->record.tx);
-}
-
-/* One record from the layer above, or one of this layer's own; *len 0: nothing to say. */
-static p2p_err draw_record(tls_layer *tls, uint8_t *dst, size_t cap, size_t *len) {
-    size_t room = cap - P2P_TLS_RECORD_OVERHEAD;
-    *len = 0;
-    if (tls->update_wanted || p2p_tls_record_worn(&tls->record))
-        return room < KEY_UPDATE_LEN ? P2P_OK : put_key_update(tls, dst, len);
-    p2p_err err = p2p_layer_draw(tls->layer.above, dst + P2P_TLS_HEAD_LEN,
-        room < P2P_TLS_TEXT_MAX ? room : P2P_TLS_TEXT_MAX, len);
-    if (err != P2P_OK || *len == 0)
-        return err;
-    err = p2p_tls_record_seal(&tls->record, dst, *len, P2P_TLS_DATA);
-    *len += P2P_TLS_RECORD_OVERHEAD;
-    return err;
+    if (tls->setup == NULL || tls->pump.ssl != NULL)
+        return p2p_tls_pump_feed(&tls->pump, data, len);
+    p2p_err err = p2p_buf_append(&tls->pump.partial, p2p_bytes_of(data, len));
+    return err == P2P_ERR_TOO_BIG ? P2P_ERR_VIOLATION : err;
 }
 
 static p2p_err tls_draw(p2p_layer *layer, uint8_t *dst, size_t cap, size_t *len) {
-    tls_layer *tls = P2P_CONTAINER(layer, tls_layer, layer);
-    *len = draw_unsent(&tls->wire.unsent, dst, cap);
-    if (tls->setup != NULL || p2p_buf_len(&tls->wire.unsent) > 0)
-        return P2P_OK;
-    p2p_err err = P2P_OK;
-    size_t more = 1;
-    while (err == P2P_OK && more > 0) {
-        size_t left = cap - *len;
-        if (left <= P2P_TLS_RECORD_OVERHEAD || (*len > 0 && left < WORTHWHILE))
-            break;
-        err = draw_record(tls, dst + *len, left, &more);
-        *len += more;
-    }
-    return err;
+    return p2p_tls_pump_draw(&P2P_CONTAINER(layer, tls_layer, layer)->pump, dst, cap, len);
+}
+
+static p2p_err tls_eof(p2p_layer *layer) {
+    return p2p_tls_pump_eof(&P2P_CONTAINER(layer, tls_layer, layer)->pump);
 }
 
 static const p2p_layer_ops TLS_OPS = {"tls", tls_feed, tls_draw, tls_eof, tls_free};
@@ -343,8 +121,9 @@ static const p2p_layer_ops TLS_OPS = {"tls", tls_feed, tls_draw, tls_eof, tls_fr
 
 /* What came before the certificate was there. */
 static p2p_err feed_held(tls_layer *tls) {
-    p2p_buf held = tls->partial;
-    p2p_buf_init(&tls->partial, held.mem, held.max);
+    p2p_buf *partial = &tls->pump.partial;
+    p2p_buf held = *partial;
+    p2p_buf_init(partial, held.mem, held.max);
     p2p_err err = P2P_OK;
     if (p2p_buf_len(&held) > 0)
         err = p2p_layer_feed(&tls->layer, held.base + held.start, p2p_buf_len(&held));
@@ -381,8 +160,7 @@ static tls_layer *tls_new(const p2p_secure_params *params) {
     tls->layer = (p2p_layer){.ops = &TLS_OPS, .wire = params->wire};
     tls->env = params->env;
     tls->initiator = params->initiator;
-    p2p_buf_init(&tls->partial, mem, P2P_TLS_HEAD_LEN + P2P_TLS_TEXT_MAX + 256);
-    p2p_buf_init(&tls->wire.unsent, mem, UNSENT_MAX);
+    p2p_tls_pump_init(&tls->pump, &RULES, &tls->layer, mem);
     setup->tls = tls;
     setup->params = *params;
     setup->peer.params = &setup->params;

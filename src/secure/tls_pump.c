@@ -2,6 +2,10 @@
 /*
  * Records of TLS 1.3, and of 1.2 with AEAD ciphers (RFC 8446 section 5, RFC 5246 section 6.2.3.3),
  * between a wire and the layer above. OpenSSL does no input or output of its own here.
+ *
+ * Of the messages that may follow a handshake of TLS 1.3 (section 4.6), where OpenSSL is dismissed:
+ * KeyUpdate is answered if the peer asks for that, tickets are read past, since no session is ever
+ * resumed, and anything else ends the connection.
  */
 #include "secure/tls_pump.h"
 
@@ -11,29 +15,32 @@
 #include "secure/frame.h"
 
 enum {
-    RECORD_HEAD_LEN = 5,
-    TEXT_MAX = 16384,
     TAG_LEN = 16,
     NONCE_LEN = 8, /* TLS 1.2 only */
     /* Behind other records, a smaller one is left for the next draw: it would be mostly overhead.
      */
     WORTHWHILE = 512,
-    UNSENT_MAX = 32768
+    UNSENT_MAX = 32768,
+    NEW_SESSION_TICKET = 4,
+    KEY_UPDATE = 24,
+    KEY_UPDATE_LEN = P2P_TLS_MESSAGE_HEAD + 1,
+    ALERT_LEN = 2
 };
 
 /* RFC 8446 section 5.2: a ciphertext is at most 256 bytes longer than 2^14. */
-static const p2p_frame_format RECORD = {RECORD_HEAD_LEN, TEXT_MAX + 256};
+static const p2p_frame_format RECORD = {P2P_TLS_HEAD_LEN, P2P_TLS_TEXT_MAX + 256};
 
 void p2p_tls_pump_init(
     p2p_tls_pump *pump, const p2p_tls_rules *rules, p2p_layer *layer, const p2p_mem *mem) {
     *pump = (p2p_tls_pump){.rules = rules, .layer = layer, .shaking = true};
-    p2p_buf_init(&pump->partial, mem, RECORD_HEAD_LEN + TEXT_MAX + 256);
+    p2p_buf_init(&pump->partial, mem, P2P_TLS_HEAD_LEN + P2P_TLS_TEXT_MAX + 256);
     p2p_buf_init(&pump->wire.unsent, mem, UNSENT_MAX);
 }
 
 void p2p_tls_pump_deinit(p2p_tls_pump *pump) {
     SSL_free(pump->ssl);
     pump->ssl = NULL;
+    p2p_tls_record_deinit(&pump->record);
     p2p_buf_deinit(&pump->wire.unsent);
     p2p_buf_deinit(&pump->partial);
 }
@@ -93,6 +100,19 @@ p2p_err p2p_tls_pump_handshake(p2p_tls_pump *pump) {
     return pump->rules->shaken(pump);
 }
 
+p2p_err p2p_tls_pump_dismiss(p2p_tls_pump *pump, const uint8_t ours[P2P_TLS_SECRET_MAX],
+    const uint8_t theirs[P2P_TLS_SECRET_MAX]) {
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(pump->ssl);
+    if (cipher == NULL || SSL_version(pump->ssl) != TLS1_3_VERSION)
+        return P2P_ERR_UNSUPPORTED;
+    pump->client = !SSL_is_server(pump->ssl);
+    p2p_err err =
+        p2p_tls_record_init(&pump->record, SSL_CIPHER_get_protocol_id(cipher), ours, theirs);
+    SSL_free(pump->ssl);
+    pump->ssl = NULL;
+    return err;
+}
+
 /* --- receiving --- */
 
 static p2p_err heard_end(p2p_tls_pump *pump) {
@@ -121,9 +141,73 @@ static p2p_err read_record(p2p_tls_pump *pump, p2p_frame record) {
     return P2P_OK;
 }
 
+/* A new key for what the peer sends. It ends its record, for the next has that key already. */
+static p2p_err on_key_update(p2p_tls_pump *pump, const uint8_t *body, size_t len) {
+    if (p2p_load32(pump->head) != ((uint32_t)KEY_UPDATE << 24 | 1) || len != 1 || body[0] > 1)
+        return P2P_ERR_MALFORMED;
+    pump->update_wanted |= body[0] == 1;
+    return p2p_tls_record_renew(&pump->record, &pump->record.rx);
+}
+
+/* Messages after the handshake: cut and joined by records as the peer likes. */
+static p2p_err use_messages(p2p_tls_pump *pump, const uint8_t *data, size_t len) {
+    if (len == 0)
+        return P2P_ERR_VIOLATION;
+    while (len > 0) {
+        size_t want = pump->skip > 0 ? pump->skip : (size_t)P2P_TLS_MESSAGE_HEAD - pump->head_len;
+        size_t piece = len < want ? len : want;
+        if (pump->skip > 0) {
+            pump->skip -= (uint32_t)piece;
+        } else {
+            memcpy(pump->head + pump->head_len, data, piece);
+            pump->head_len += (uint8_t)piece;
+        }
+        data += piece;
+        len -= piece;
+        if (pump->head_len < P2P_TLS_MESSAGE_HEAD)
+            continue;
+        pump->head_len = 0;
+        if (pump->head[0] == KEY_UPDATE)
+            return on_key_update(pump, data, len);
+        if (pump->head[0] != NEW_SESSION_TICKET || !pump->client)
+            return P2P_ERR_VIOLATION;
+        pump->skip = p2p_load32(pump->head) & 0xffffff;
+    }
+    return P2P_OK;
+}
+
+static p2p_err use_alert(p2p_tls_pump *pump, const uint8_t *alert, size_t len) {
+    if (len != ALERT_LEN)
+        return P2P_ERR_MALFORMED;
+    if (alert[1] == SSL_AD_USER_CANCELLED)
+        return P2P_OK; /* close_notify follows */
+    return alert[1] == SSL_AD_CLOSE_NOTIFY ? heard_end(pump) : alert_error(pump, alert[1]);
+}
+
+/* A record when OpenSSL is dismissed. */
+static p2p_err open_record(p2p_tls_pump *pump, p2p_frame record) {
+    uint8_t content = 0;
+    p2p_frame text;
+    p2p_err err = p2p_tls_record_open(&pump->record, record, &content, &text);
+    if (err != P2P_OK)
+        return err;
+    if (content == P2P_TLS_HANDSHAKE)
+        return use_messages(pump, text.ptr, text.len);
+    if (pump->head_len > 0 || pump->skip > 0)
+        return P2P_ERR_VIOLATION; /* nothing may stand inside a message */
+    if (content == P2P_TLS_ALERT)
+        return use_alert(pump, text.ptr, text.len);
+    if (content != P2P_TLS_DATA)
+        return P2P_ERR_VIOLATION;
+    pump->heard = true;
+    return p2p_layer_feed(pump->layer->above, text.ptr, text.len);
+}
+
 static p2p_err use_record(p2p_tls_pump *pump, p2p_frame record) {
     if (pump->closed)
         return P2P_OK; /* nothing after close_notify counts */
+    if (pump->ssl == NULL)
+        return open_record(pump, record);
     pump->wire.in = record.ptr;
     pump->wire.in_len = record.len;
     return pump->shaking ? p2p_tls_pump_handshake(pump) : read_record(pump, record);
@@ -135,7 +219,8 @@ static p2p_err use_record(p2p_tls_pump *pump, p2p_frame record) {
  * the speed.
  */
 static void give_up_buffers(p2p_tls_pump *pump) {
-    (void)SSL_free_buffers(pump->ssl);
+    if (pump->ssl != NULL)
+        (void)SSL_free_buffers(pump->ssl);
 }
 
 p2p_err p2p_tls_pump_feed(p2p_tls_pump *pump, uint8_t *data, size_t len) {
@@ -185,17 +270,18 @@ static p2p_err answer_key_update(p2p_tls_pump *pump) {
 /* What a record has beside its text: TLS 1.3 hides the content type in it, 1.2 shows a nonce. */
 static size_t overhead(const p2p_tls_pump *pump) {
     size_t more = SSL_version(pump->ssl) == TLS1_3_VERSION ? 1 : NONCE_LEN;
-    return RECORD_HEAD_LEN + more + TAG_LEN;
+    return P2P_TLS_HEAD_LEN + more + TAG_LEN;
 }
 
 /* One record from the layer above; *more is false when it had nothing to say. */
 static p2p_err draw_record(p2p_tls_pump *pump, bool *more) {
     p2p_tls_wire *wire = &pump->wire;
-    uint8_t *text = wire->out + wire->out_len + RECORD_HEAD_LEN;
+    uint8_t *text = wire->out + wire->out_len + P2P_TLS_HEAD_LEN;
     size_t room = wire->out_cap - wire->out_len - overhead(pump);
     size_t len;
     size_t written;
-    p2p_err err = p2p_layer_draw(pump->layer->above, text, room < TEXT_MAX ? room : TEXT_MAX, &len);
+    p2p_err err = p2p_layer_draw(
+        pump->layer->above, text, room < P2P_TLS_TEXT_MAX ? room : P2P_TLS_TEXT_MAX, &len);
     *more = len > 0;
     if (err != P2P_OK || len == 0)
         return err;
@@ -220,11 +306,64 @@ static p2p_err draw_records(p2p_tls_pump *pump) {
     return SSL_shutdown(pump->ssl) >= 0 ? P2P_OK : failure(pump);
 }
 
+static p2p_err put_message(
+    p2p_tls_pump *pump, uint8_t *dst, size_t *len, p2p_bytes message, p2p_tls_content content) {
+    memcpy(dst + P2P_TLS_HEAD_LEN, message.ptr, message.len);
+    *len = message.len + P2P_TLS_RECORD_OVERHEAD;
+    return p2p_tls_record_seal(&pump->record, dst, message.len, content);
+}
+
+static p2p_err put_key_update(p2p_tls_pump *pump, uint8_t *dst, size_t *len) {
+    static const uint8_t MESSAGE[KEY_UPDATE_LEN] = {KEY_UPDATE, 0, 0, 1, 0};
+    pump->update_wanted = false;
+    p2p_err err =
+        put_message(pump, dst, len, p2p_bytes_of(MESSAGE, sizeof MESSAGE), P2P_TLS_HANDSHAKE);
+    return err == P2P_OK ? p2p_tls_record_renew(&pump->record, &pump->record.tx) : err;
+}
+
+static p2p_err put_close_notify(p2p_tls_pump *pump, uint8_t *dst, size_t *len) {
+    static const uint8_t MESSAGE[ALERT_LEN] = {SSL3_AL_WARNING, SSL_AD_CLOSE_NOTIFY};
+    pump->ending = false;
+    return put_message(pump, dst, len, p2p_bytes_of(MESSAGE, sizeof MESSAGE), P2P_TLS_ALERT);
+}
+
+/* One record when OpenSSL is dismissed; *len 0: nothing to say, or no room to say it. */
+static p2p_err seal_record(p2p_tls_pump *pump, uint8_t *dst, size_t cap, size_t *len) {
+    size_t room = cap - P2P_TLS_RECORD_OVERHEAD;
+    *len = 0;
+    if (pump->update_wanted || p2p_tls_record_worn(&pump->record))
+        return room < KEY_UPDATE_LEN ? P2P_OK : put_key_update(pump, dst, len);
+    p2p_err err = p2p_layer_draw(pump->layer->above, dst + P2P_TLS_HEAD_LEN,
+        room < P2P_TLS_TEXT_MAX ? room : P2P_TLS_TEXT_MAX, len);
+    if (err != P2P_OK)
+        return err;
+    if (*len == 0)
+        return pump->ending && room >= ALERT_LEN ? put_close_notify(pump, dst, len) : P2P_OK;
+    err = p2p_tls_record_seal(&pump->record, dst, *len, P2P_TLS_DATA);
+    *len += P2P_TLS_RECORD_OVERHEAD;
+    return err;
+}
+
+static p2p_err seal_records(p2p_tls_pump *pump, uint8_t *dst, size_t cap, size_t *len) {
+    p2p_err err = P2P_OK;
+    size_t more = 1;
+    while (err == P2P_OK && more > 0) {
+        size_t left = cap - *len;
+        if (left <= P2P_TLS_RECORD_OVERHEAD || (*len > 0 && left < WORTHWHILE))
+            break;
+        err = seal_record(pump, dst + *len, left, &more);
+        *len += more;
+    }
+    return err;
+}
+
 p2p_err p2p_tls_pump_draw(p2p_tls_pump *pump, uint8_t *dst, size_t cap, size_t *len) {
     p2p_tls_wire *wire = &pump->wire;
     *len = draw_unsent(&wire->unsent, dst, cap);
     if (pump->shaking || p2p_buf_len(&wire->unsent) > 0)
         return P2P_OK;
+    if (pump->ssl == NULL)
+        return seal_records(pump, dst, cap, len);
     wire->out = dst;
     wire->out_cap = cap;
     wire->out_len = *len;

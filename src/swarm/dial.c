@@ -26,6 +26,7 @@ typedef struct attempt {
     p2p_transport *transport;
     p2p_time start; /* when it may start */
     bool running, over, patient_tried;
+    bool ranked;   /* has its time: a request that comes later does not change it */
     bool answered; /* by somebody, so the network let it through */
 } attempt;
 
@@ -330,7 +331,7 @@ static void add_attempt(job *own, const p2p_multiaddr *addr, const char *host_na
     own->attempts[own->attempt_count++] = each;
 }
 
-/* Gives every attempt that has not started its time. */
+/* Gives every new attempt its time, and drops those that others make superfluous. */
 static void rank(job *own) {
     p2p_multiaddr addrs[P2P_DIAL_ADDRS_MAX];
     p2p_ranked ranked[P2P_DIAL_ADDRS_MAX];
@@ -341,6 +342,8 @@ static void rank(job *own) {
         addrs[count] = own->attempts[i]->dial.addr;
         waiting[count++] = i;
     }
+    if (count == 0)
+        return;
     size_t kept = p2p_rank(addrs, count, ranked);
     attempt *ordered[P2P_DIAL_ADDRS_MAX];
     size_t out = 0;
@@ -350,7 +353,9 @@ static void rank(job *own) {
     bool keep[P2P_DIAL_ADDRS_MAX] = {false};
     for (size_t i = 0; i < kept; i++) {
         attempt *each = own->attempts[waiting[ranked[i].index]];
-        each->start = own->swarm->env->now + ranked[i].delay;
+        if (!each->ranked)
+            each->start = own->swarm->env->now + ranked[i].delay;
+        each->ranked = true;
         keep[ranked[i].index] = true;
         ordered[out++] = each;
     }
@@ -500,7 +505,9 @@ static job *find_job(p2p_swarm *swarm, const p2p_peer_id *peer) {
 /* The peer that the argument and all addresses agree on. */
 static p2p_err agree_on_peer(
     const p2p_peer_id *given, const p2p_multiaddr *addrs, size_t count, p2p_peer_id *peer) {
-    *peer = given == NULL ? (p2p_peer_id){0} : *given;
+    *peer = (p2p_peer_id){0};
+    if (given != NULL)
+        *peer = *given;
     for (size_t i = 0; i < count; i++) {
         p2p_multiaddr bare;
         p2p_peer_id named;

@@ -70,8 +70,8 @@ void p2p_swarm_deinit(p2p_swarm *swarm) {
         p2p_stream_dispatch(p2p_stream_of_ready(node));
     free_dead(env);
     p2p_swarm_drop_events(swarm);
-    while (!p2p_list_empty(&swarm->conns)) {
-        p2p_conn *conn = P2P_CONTAINER(p2p_list_pop(&swarm->conns), p2p_conn, node);
+    for (p2p_list *node; (node = p2p_list_pop(&swarm->conns)) != NULL;) {
+        p2p_conn *conn = P2P_CONTAINER(node, p2p_conn, node);
         p2p_mem_free(env->mem, conn->swarm, sizeof(p2p_swarm_conn));
         p2p_conn_bury(conn);
     }

@@ -114,8 +114,7 @@ static ice_pair *replacement(const p2p_ice *ice, p2p_time now) {
     return best;
 }
 
-static void watch_selected(p2p_ice *ice, p2p_time now) {
-    ice_pair *selected = selected_pair(ice);
+static void watch_selected(p2p_ice *ice, ice_pair *selected, p2p_time now) {
     p2p_time silent = now - selected->heard_at;
     if (silent >= CONSENT_EXPIRES || selected->state == ICE_FAILED) {
         ice_pair *other = replacement(ice, now);
@@ -143,12 +142,13 @@ void p2p_ice_tick(p2p_ice *ice, p2p_time now) {
         give_up_checks(ice, now);
     else if (now - ice->heard_at >= CONSENT_EXPIRES)
         p2p_ice_fail(ice);
-    if (selected_pair(ice) != NULL)
-        watch_selected(ice, now);
+    ice_pair *selected = selected_pair(ice);
+    if (selected != NULL)
+        watch_selected(ice, selected, now);
     if (ice->failed)
         return;
     p2p_ice_consider(ice, now);
-    ice_pair *selected = selected_pair(ice);
+    selected = selected_pair(ice);
     if (selected != NULL && !ice->lite && selected->send_at == P2P_NEVER)
         selected->send_at = p2p_ice_consent_at(ice, now);
 }

@@ -7,6 +7,7 @@
  * fragments are delivered when their whole message is there: each run of neighbours knows its other
  * end, so that joining two runs never walks.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "webrtc/sctp_assoc.h"
 
@@ -37,6 +38,7 @@ static bool hashed(const sctp_fragment *f) {
 
 /* Out of the ring and the hash, but not yet freed. */
 static void detach(p2p_sctp *a, sctp_fragment *f) {
+    INVARIANT(f != NULL);
     if (hashed(f)) {
         sctp_fragment **at = bucket(a, f->stream_id, f->ssn);
         while (*at != f)
@@ -187,6 +189,7 @@ static void join(const p2p_sctp *a, sctp_fragment *f, sctp_fragment **first, sct
         *first = sctp_rx_stored(a, before->run_other);
     if (after != NULL && !(after->flags & SCTP_BEGIN))
         *last = sctp_rx_stored(a, after->run_other);
+    INVARIANT(*first != NULL && *last != NULL);
     uint32_t bytes = f->len;
     if (*first != f)
         bytes += (*first)->run_bytes;

@@ -98,10 +98,11 @@ static p2p_err pass(p2p_sctp *a, uint32_t tsn) {
     const sctp_fragment *f = sctp_rx_stored(a, tsn), *before = sctp_rx_stored(a, tsn - 1);
     if (f == NULL)
         return before == NULL ? P2P_OK : P2P_ERR_VIOLATION;
-    bool begins = f->flags & SCTP_BEGIN;
-    if (!(f->flags & SCTP_UNORDERED) || begins != (before == NULL))
+    if (!(f->flags & SCTP_UNORDERED))
         return P2P_ERR_VIOLATION;
-    return begins || before->stream_id == f->stream_id ? P2P_OK : P2P_ERR_VIOLATION;
+    bool begins = f->flags & SCTP_BEGIN;
+    bool right = before == NULL ? begins : !begins && before->stream_id == f->stream_id;
+    return right ? P2P_OK : P2P_ERR_VIOLATION;
 }
 
 static p2p_err advance(p2p_sctp *a) {

@@ -140,6 +140,7 @@ static p2p_err cut(p2p_sctp *a, sctp_list *list, sctp_stream *s, uint32_t ppid, 
         sctp_list_push(list, f);
         at += len;
     }
+    INVARIANT(list->tail != NULL); /* an empty message is refused before */
     list->tail->flags |= SCTP_END;
     return P2P_OK;
 }

@@ -6,14 +6,12 @@
  * queue, each behind its length, and its end is the session's. So all callbacks come from the
  * drain.
  */
-#include "p2p/webtransport.h"
+#include "webtransport/raw.h"
 
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "host/host.h"
 #include "stack/stream.h"
 #include "webtransport/muxer.h"
-#include "webtransport/raw.h"
 
 enum {
     HANDLERS_MAX = 16,
@@ -46,9 +44,7 @@ static void free_handlers(p2p_env_part *part) {
     p2p_mem_free(all->mem, all, sizeof *all);
 }
 
-p2p_err p2p_webtransport_serve(
-    p2p_host *host, const p2p_webtransport_handler *handler, void *self) {
-    p2p_env *env = &host->env;
+p2p_err p2p_wt_raw_serve(p2p_env *env, const p2p_webtransport_handler *handler, void *self) {
     handlers *all = find_handlers(env);
     if (all == NULL) {
         all = p2p_mem_alloc(env->mem, sizeof *all);

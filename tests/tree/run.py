@@ -39,6 +39,8 @@ def check_layers():
         own = ROOMS.index(path.parent.name)
         for target in includes(path):
             room = target.split("/")[0]
+            if (ROOT / "include" / target).exists():
+                continue  # a public header by its quoted name
             if room not in ROOMS:
                 wrong.append(f"{path.relative_to(ROOT)} includes {target}, which is in no room")
             elif ROOMS.index(room) > own:
@@ -75,10 +77,10 @@ def check_symbols():
     wrong = []
     defined = set()
     for room, name, path in objects():
-        for symbol in symbols(path, "--extern-only"):
-            if symbol in symbols(path, "--defined-only") and not symbol.startswith("p2p_"):
-                wrong.append(f"src/{room}/{name} exports {symbol}")
-        defined.update(symbols(path, "--defined-only"))
+        own = set(symbols(path, "--defined-only"))
+        wrong += [f"src/{room}/{name} exports {symbol}" for symbol in symbols(path, "--extern-only")
+                  if symbol in own and not symbol.startswith("p2p_")]
+        defined |= own
         if room == "uv" or (room == "base" and name == "mem.c"):
             continue
         wrong += [f"src/{room}/{name} calls {symbol}" for symbol in symbols(path, "--undefined-only") if FORBIDDEN.match(symbol)]

@@ -33,8 +33,7 @@ bool cli_out_flush(cli_out *out);
 
 /* --- JSON: one object, built up and printed by cli_json_end --- */
 
-/* Fields that find no room are left out. */
-
+/* A value that finds no room is left out whole. */
 enum { CLI_JSON_MAX = 64 * 1024 };
 
 typedef struct cli_json {

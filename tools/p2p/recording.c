@@ -168,7 +168,7 @@ static void encode_effect(p2p_writer *w, const p2p_effect *effect) {
     put_addr(w, &effect->remote);
     p2p_writer_u8(w, effect->family);
     p2p_writer_u8(w, (uint8_t)(effect->on | effect->abort << 1));
-    put_bytes(w, effect->name == NULL ? (p2p_bytes){0} : p2p_bytes_text(effect->name));
+    put_bytes(w, p2p_bytes_text(effect->name != NULL ? effect->name : ""));
 }
 
 static void put_multiaddr(p2p_writer *w, const p2p_multiaddr *addr) {

@@ -648,7 +648,7 @@ static void an_idle_connection_holds_no_buffer(void **state) {
     size_t with_two = faulty.live_bytes;
     pair.a.layer->ops->free(pair.a.layer);
     pair.a.layer = NULL;
-    check(with_two - faulty.live_bytes < 400);
+    check(with_two - faulty.live_bytes < 512);
     secure_pair_deinit(&pair);
     check(faulty.live_bytes == 0);
 }
