@@ -13,7 +13,8 @@ export PKG_CONFIG_PATH=$lib
 cp examples/echo.c "$work/echo.c"
 cd "$work"
 
-gcc -Wall -Wextra -Werror echo.c $(pkg-config --cflags --libs p2p) -o shared
+# The example calls libuv by name, so it names it here, too.
+gcc -Wall -Wextra -Werror echo.c $(pkg-config --cflags --libs p2p libuv) -o shared
 LD_LIBRARY_PATH=$(dirname "$lib") ./shared >/dev/null
 gcc echo.c $(pkg-config --cflags p2p) "$(dirname "$lib")/libp2p.a" $(pkg-config --libs openssl libuv libngtcp2 libngtcp2_crypto_gnutls gnutls libnghttp3) -o static
 ./static >/dev/null
@@ -32,7 +33,7 @@ cmake_minimum_required(VERSION 3.25)
 project(outside C)
 find_package(p2p REQUIRED)
 add_executable(outside ../echo.c)
-target_link_libraries(outside PRIVATE p2p::p2p)
+target_link_libraries(outside PRIVATE p2p::p2p uv)
 TXT
 cmake -S project -B out -DCMAKE_PREFIX_PATH="$root" >/dev/null
 cmake --build out >/dev/null
