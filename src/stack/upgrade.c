@@ -18,7 +18,13 @@
 #include "base/mem.h"
 #include "stack/multistream.h"
 
-enum { SAID_MAX = 16 * 1024, IDS_MAX = 16, ASKED_MAX = 96 };
+enum {
+    SAID_MAX = 16 * 1024,
+    IDS_MAX = 16,
+    ASKED_MAX = 96,
+    /* A handshake's random bytes may look like a line of multistream by chance, one time in 256. */
+    CHANCE_LINES = 4
+};
 
 typedef struct select_layer {
     p2p_layer layer;
@@ -125,7 +131,7 @@ static p2p_err translate(const select_layer *select, p2p_err err) {
  */
 static bool follows_refusal(const select_layer *select, p2p_err err) {
     bool foreign = err == P2P_ERR_MALFORMED || err == P2P_ERR_TOO_BIG || err == P2P_ERR_VIOLATION;
-    return foreign && select->asked[0] != 0 && select->ms.tries == 1;
+    return foreign && select->asked[0] != 0 && select->ms.tries <= CHANCE_LINES;
 }
 
 static p2p_err select_feed(p2p_layer *layer, uint8_t *data, size_t len) {
