@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import select
 import signal
 import socket
@@ -335,6 +336,77 @@ def test_quic():
         refuses("ping", l.addr, "--record", "r", status=2, says=["TCP", "--record"])
         assert not os.path.exists("r")
         l.stop()
+
+
+def qlogs(folder):
+    """(client's first connection id, role) → (head, events) of each file, as a viewer reads them."""
+    found = {}
+    for name in os.listdir(folder):
+        cid, role = re.fullmatch(r"([0-9a-f]{16,40})-\d+-\d+-(client|server)\.sqlog", name).groups()
+        with open(os.path.join(folder, name), "rb") as f:
+            before, *records = f.read().split(b"\x1e")
+        assert before == b"" and all(r.endswith(b"\n") for r in records), name
+        head, *events = [json.loads(r) for r in records]
+        assert head["qlog_format"] == "JSON-SEQ" and head["qlog_version"] == "0.3"
+        assert head["trace"]["vantage_point"]["type"] == role
+        assert head["trace"]["common_fields"]["group_id"] == cid
+        times = [e["time"] for e in events]
+        assert times == sorted(times) and all(re.fullmatch(r"\w+:\w+", e["name"]) for e in events)
+        found[cid, role] = [e["name"] for e in events]
+    return found
+
+
+def test_qlogs():
+    os.mkdir("ours")
+    os.mkdir("theirs")
+    with listener("--qlog", "theirs", listen="/ip4/127.0.0.1/udp/0/quic-v1") as l:
+        for command in [["ping", l.addr, "--count", "1"], ["identify", l.addr],
+                        ["perf", l.addr, "--upload", "2M", "--download", "2M"]]:
+            p2p(*command, "--qlog", "ours")
+        p2p("dial", l.addr, "--protocol", "/echo/1.0.0", "--qlog", "ours", input="hello")
+        l.stop()
+    ours, theirs = qlogs("ours"), qlogs("theirs")
+    assert len(ours) == 4 and len(theirs) == 4
+    for (cid, role), events in ours.items():
+        assert role == "client" and {"transport:packet_sent", "transport:packet_received"} <= set(events)
+        assert "transport:packet_received" in theirs[cid, "server"]
+    assert max(len(events) for events in ours.values()) > 500  # more than one piece is kept
+    assert all(stat.S_IMODE(os.stat("ours/" + name).st_mode) == 0o600 for name in os.listdir("ours"))
+    os.mkdir("none")
+    with listener() as l:
+        p2p("ping", l.addr, "--count", "1", "--qlog", "none")
+    assert os.listdir("none") == []
+
+
+def test_qlogs_of_webtransport():
+    os.mkdir("logs")
+    with listener(listen="/ip4/127.0.0.1/udp/0/quic-v1/webtransport") as l:
+        p2p("ping", l.addr, "--count", "1", "--qlog", "logs")
+        l.stop()
+    assert len(qlogs("logs")) == 1
+
+
+def test_folders_that_take_no_qlogs():
+    open("file", "w").close()
+    nobody = f"/ip4/127.0.0.1/udp/{closed_port()}/quic-v1"
+    for command in [["ping", nobody], ["identify", nobody], ["perf", nobody], ["dial", nobody, "--protocol", "/x"],
+                    ["listen", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1"]]:
+        refuses(*command, "--qlog", "missing", status=1, says=["missing", "No such file", "mkdir"])
+        refuses(*command, "--qlog", "file", status=1, says=["file", "Not a directory"])
+    if os.geteuid() != 0:
+        os.mkdir("closed", 0o500)
+        refuses("ping", nobody, "--qlog", "closed", status=1, says=["closed", "Permission"])
+    refuses("ping", nobody, "--qlog", status=2, says=["--qlog DIR"])
+
+
+def test_a_full_disk_ends_the_qlogs_not_the_command():
+    """Files may not grow beyond 8 KiB here: that is what a full disk looks like to a process."""
+    os.mkdir("logs")
+    with listener(listen="/ip4/127.0.0.1/udp/0/quic-v1") as l:
+        out, err = p2p("perf", l.addr, "--upload", "4M", "--download", "4M", "--qlog", "logs", status=1, restore_signals=False,
+                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)))
+        assert "download  4.00 MB" in out, out
+        assert err.count("\n") == 1 and "File too large" in err and "no more qlogs" in err, err
 
 
 def test_the_default_addresses():

@@ -57,6 +57,12 @@ static bool read_record(cli_program *p, const char *name, const char *value) {
     return true;
 }
 
+static bool read_qlog(cli_program *p, const char *name, const char *value) {
+    (void)name;
+    p->options.qlog = value;
+    return true;
+}
+
 static bool read_protocol(cli_program *p, const char *name, const char *value) {
     (void)name;
     if (value[0] == 0 || strlen(value) > 255) {
@@ -276,6 +282,7 @@ static const option OPTIONS[] = {
     {"streams", "N", "that many streams at once share the bytes", read_streams},
     {"type", "TYPE", "ed25519 (if not given), secp256k1, ecdsa or rsa", read_type},
     {"record", "FILE", "write down everything the host is given, for `p2p replay`", read_record},
+    {"qlog", "DIR", "write a qlog of each QUIC connection into that folder", read_qlog},
     {"json", NULL, "one JSON object a line on standard output", read_json},
     {"log", "LEVEL", "log to standard error: error, warn, info, debug or trace", read_log},
 };
