@@ -252,7 +252,7 @@ static void interrupt(cli_program *p, p2p_host *host) {
 
 const cli_command cli_listen = {.name = "listen",
     .operands = "",
-    .options = " listen key security muxer json log record ",
+    .options = " listen key security muxer json log qlog record ",
     .about = "be a peer: serve ping, identify, perf and echo",
     .help = "Prints its addresses, one a line, then `ready`, and serves ping, identify, perf and\n"
             "echo until Ctrl-C. Without --listen: all transports on port 4001, IPv4 and IPv6.",

@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "keyfile.h"
+#include "qlog.h"
 #include "recorder.h"
 
 static const p2p_mem MEM = {0};
@@ -28,6 +29,7 @@ typedef struct runner {
     uv_signal_t signals[2];
     bool interrupted;
     cli_recorder recorder;
+    cli_qlog qlog;
     cli_seeded seeded;
     cli_header header;
     p2p_identity *identity;
@@ -171,6 +173,8 @@ static void run_loop(runner *r) {
     cli_configure(r->program, &config);
     config.identity = r->identity;
     config.wall_ms = wall_clock_ms();
+    if (r->program->options.qlog != NULL)
+        config.qlog = (p2p_qlog){cli_qlog_write, &r->qlog};
     config.random = r->program->options.record != NULL ? (p2p_random){cli_seeded_fill, &r->seeded}
                                                        : cli_system_random;
     if (uv_loop_init(&r->loop) != 0) {
@@ -193,6 +197,8 @@ int cli_run(cli_program *p) {
     uint8_t key[P2P_PRIVATE_KEY_MAX];
     size_t key_len;
     r.program = p;
+    if (p->options.qlog != NULL && !cli_qlog_open(&r.qlog, p))
+        return p->status;
     if (!get_key(p, key, &key_len))
         return p->status;
     if (p->options.record != NULL && !start_recording(&r, key, key_len)) {
@@ -200,10 +206,12 @@ int cli_run(cli_program *p) {
         return p->status;
     }
     p2p_err err = p2p_identity_decode(&r.identity, p2p_bytes_of(key, key_len), &MEM);
-    if (err == P2P_OK)
-        run_loop(&r);
-    else
+    if (err != P2P_OK)
         cli_fail(p, "cannot use the key: %s", p2p_err_text(err));
+    else
+        run_loop(&r);
+    if (p->options.qlog != NULL)
+        cli_qlog_close(&r.qlog);
     p2p_wipe(key, sizeof key);
     cli_recorder_close(&r.recorder);
     cli_unseed_openssl();
