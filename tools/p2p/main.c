@@ -49,7 +49,7 @@ static const cli_command HELP = {.name = "help",
     .run = cli_help};
 
 static const cli_command *const COMMANDS[] = {&cli_up, &KEY, &cli_listen, &cli_ping, &cli_identify,
-    &cli_perf, &cli_dial, &REPLAY, &VERSION, &HELP};
+    &cli_perf, &cli_dial, &cli_stun, &REPLAY, &VERSION, &HELP};
 
 #define COMMAND_COUNT (sizeof COMMANDS / sizeof COMMANDS[0])
 
