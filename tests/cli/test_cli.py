@@ -19,6 +19,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -118,7 +119,7 @@ def closed_port():
 
 def test_help_lists_every_command():
     out, _ = p2p("help")
-    for command in "key listen ping identify perf dial replay version help".split():
+    for command in "key listen ping identify perf dial stun replay version help".split():
         assert re.search(rf"^  {command}\b", out, re.M), command
         about, _ = p2p("help", command)
         assert about.startswith(f"usage: p2p {command}")
@@ -835,6 +836,91 @@ def test_a_full_disk_ends_the_recording_not_the_command():
         assert err.count("No space left") == 1, err
         out, err = p2p("perf", l.addr, "--upload", "4M", "--download", "4M", "--record", "/dev/full", status=1)
         assert "download  4.00 MB" in out and err.count("No space left") == 1, err
+
+
+# --- stun
+
+
+@contextlib.contextmanager
+def stun_server(answer):
+    """A STUN server on 127.0.0.1 whose answer to a request is `answer(request, from)`; None: no answer."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+
+        def serve():
+            while True:
+                request, sender = s.recvfrom(2048)
+                if sender is None:
+                    return  # shut down
+                reply = answer(request, sender)
+                if reply is not None:
+                    s.sendto(reply, sender)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield s.getsockname()[1]
+        finally:
+            with contextlib.suppress(OSError):  # not connected, says the system, and wakes the thread
+                s.shutdown(socket.SHUT_RDWR)
+            thread.join(PATIENCE)
+
+
+def test_stun_asks_our_own_node():
+    with listener(listen="/ip4/127.0.0.1/udp/0/webrtc-direct") as l:
+        host, port = re.match(r"/ip4/([0-9.]+)/udp/(\d+)/", l.addr).groups()
+        for addr in (l.addr, f"/ip4/{host}/udp/{port}", f"{host}:{port}", f"stun:{host}:{port}", f"localhost:{port}"):
+            if addr.startswith("localhost") and socket.getaddrinfo("localhost", 1, type=socket.SOCK_DGRAM)[0][4][0] != host:
+                continue  # it has no other address than the first to ask
+            out, err = p2p("stun", addr)
+            assert err == "" and re.fullmatch(r"/ip4/127\.0\.0\.1/udp/\d+ \(no NAT between\)\n", out), (addr, out, err)
+        (o,) = objects(p2p("stun", addr, "--json")[0])
+        assert o["type"] == "stun" and o["server"] == f"/ip4/{host}/udp/{port}" and o["addr"] == o["local"], o
+        assert o["nat"] is False and o["requests"] >= 1 and o["took_ms"] > 0, o
+
+
+def test_stun_without_an_answer():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        s.settimeout(PATIENCE)
+        addr = f"127.0.0.1:{s.getsockname()[1]}"
+        refuses("stun", addr, "--requests", "3", "--rto", "10", status=1, says=[addr, "3 requests", "0.2 seconds", "UDP"])
+        assert len({s.recv(2048) for _ in range(3)}) == 1  # the same request three times
+    refuses("stun", "127.0.0.1:9", "--requests", "1", "--rto", "1", "--json", status=1, says=["1 request within"])
+    refuses("stun", "nobody.invalid:3478", status=1, says=["nobody.invalid", "name"])
+
+
+def test_stun_behind_a_nat_and_refused():
+    def success(request, sender):  # MAPPED-ADDRESS 203.0.113.9:61000, as the servers before RFC 5389 said it
+        return b"\x01\x01\x00\x0c" + request[4:20] + b"\x00\x01\x00\x08\x00\x01\xee\x48\xcb\x00\x71\x09"
+
+    def wants_credentials(request, sender):
+        return b"\x01\x11\x00\x08" + request[4:20] + b"\x00\x09\x00\x04\x00\x00\x04\x01"
+
+    with stun_server(success) as port:
+        out, _ = p2p("stun", f"127.0.0.1:{port}")
+        assert out == "/ip4/203.0.113.9/udp/61000 (behind a NAT)\n", out
+    with stun_server(wants_credentials) as port:
+        refuses("stun", f"127.0.0.1:{port}", status=1, says=["401", "credentials", "another server"])
+
+
+def test_stun_wrong_use():
+    for addr in ("", ":1", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x", "[::1", "[::1]x", "a/b:1", "/ip4/127.0.0.1/tcp/1",
+                 "/ip4/127.0.0.1", "x" * 300):
+        refuses("stun", addr, status=2, says=["STUN server", "3478"])
+    refuses("stun", "127.0.0.1:1", "--requests", "17", status=2, says=["--requests", "16"])
+    refuses("stun", "127.0.0.1:1", "--rto", "0", status=2, says=["--rto", "1"])
+    refuses("stun", "127.0.0.1:1", "--record", "x", status=2, says=["--record"])
+    refuses("stun", status=2, says=["ADDR"])
+
+
+def test_stun_interrupted():
+    with stun_server(lambda request, sender: None) as port:
+        it = subprocess.Popen([P2P, "stun", f"127.0.0.1:{port}"], stderr=subprocess.PIPE, text=True)
+        time.sleep(0.5)
+        it.send_signal(signal.SIGINT)
+        _, err = it.communicate(timeout=PATIENCE)
+        assert it.returncode == 1 and err == "p2p: interrupted before an answer came\n", err
 
 
 # --- the runner

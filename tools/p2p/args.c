@@ -204,6 +204,18 @@ static bool read_interval(cli_program *p, const char *name, const char *value) {
     return true;
 }
 
+static bool read_requests(cli_program *p, const char *name, const char *value) {
+    return read_number(p, name, value, 1, 16, &p->options.requests);
+}
+
+static bool read_rto(cli_program *p, const char *name, const char *value) {
+    uint64_t ms;
+    if (!read_number(p, name, value, 1, 60 * 1000, &ms))
+        return false;
+    p->options.rto = ms * P2P_MILLISECOND;
+    return true;
+}
+
 /* 10, 10k, 10M, 10G, 10T count in thousands, 10KiB, 10MiB … in 1024; a B may follow. */
 static bool read_size(cli_program *p, const char *name, const char *value, uint64_t *out) {
     static const char LETTERS[] = "kmgt";
@@ -263,6 +275,8 @@ static const option OPTIONS[] = {
     {"protocol", "ID", "the protocol to speak, such as /echo/1.0.0", read_protocol},
     {"count", "N", "how many", read_count},
     {"interval", "MS", "milliseconds between two; 1000 if not given", read_interval},
+    {"requests", "N", "STUN requests until it gives up; 7 if not given", read_requests},
+    {"rto", "MS", "milliseconds to the second request, doubled each time; 500", read_rto},
     {"upload", "BYTES", "bytes to send, such as 10M or 1GiB; 100M if not given", read_upload},
     {"download", "BYTES", "bytes to ask for; 100M if not given", read_download},
     {"streams", "N", "that many streams at once share the bytes", read_streams},
