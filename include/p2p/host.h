@@ -72,6 +72,24 @@ typedef struct p2p_gater {
     void *ctx;
 } p2p_gater;
 
+/*
+ * Takes what each QUIC connection writes down about itself: a qlog of the main schema (version 0.3)
+ * as a JSON text sequence (RFC 7464), piece by piece as things happen. Called in the middle of
+ * inputs and draws: it keeps the bytes and calls nothing of the host.
+ */
+typedef struct p2p_qlog_piece {
+    uint64_t number; /* of the connection, counted in this host */
+    bool outbound;
+    p2p_bytes cid; /* the first connection id the client made up: both ends have the same */
+    p2p_bytes bytes;
+    bool end; /* the last of this connection */
+} p2p_qlog_piece;
+
+typedef struct p2p_qlog {
+    void (*write)(void *ctx, const p2p_qlog_piece *piece); /* NULL: no qlogs */
+    void *ctx;
+} p2p_qlog;
+
 typedef struct p2p_config {
     size_t size; /* sizeof(p2p_config) */
     p2p_mem mem;
@@ -96,6 +114,7 @@ typedef struct p2p_config {
     bool no_identify; /* do not run identify, and do not answer it */
     /* Do not answer the STUN requests of strangers on the ports of webrtc-direct. */
     bool no_stun_server;
+    p2p_qlog qlog;
 } p2p_config;
 
 P2P_API extern const p2p_config p2p_config_defaults;

@@ -38,6 +38,7 @@ static void init_env(p2p_host *host, const p2p_config *config, p2p_time now) {
     env->timeouts = &host->timeouts;
     env->identity = config->identity;
     env->no_stun_server = config->no_stun_server;
+    env->qlog = config->qlog;
     env->security = config->security != NULL ? config->security : p2p_default_security;
     env->muxers = config->muxers != NULL ? config->muxers : p2p_default_muxers;
     p2p_timers_init(&env->timers, env->mem);

@@ -28,10 +28,13 @@ static const p2p_time IDLE = 30 * P2P_SECOND;
 
 static void qlog_write(void *user, uint32_t flags, const void *data, size_t len) {
     p2p_quic_conn *conn = user;
-    const p2p_quic_endpoint *endpoint = conn->endpoint;
-    if (endpoint->qlog != NULL)
-        endpoint->qlog(endpoint->qlog_ctx, conn->number, p2p_bytes_of(data, len),
-            (flags & NGTCP2_QLOG_WRITE_FLAG_FIN) != 0);
+    const p2p_qlog *qlog = &conn->endpoint->env->qlog;
+    p2p_qlog_piece piece = {.number = conn->number,
+        .outbound = conn->outbound,
+        .cid = p2p_bytes_of(conn->first.data, conn->first.datalen),
+        .bytes = p2p_bytes_of(data, len),
+        .end = (flags & NGTCP2_QLOG_WRITE_FLAG_FIN) != 0};
+    qlog->write(qlog->ctx, &piece);
 }
 
 static void fill_settings(p2p_quic_conn *conn, ngtcp2_settings *settings) {
@@ -46,7 +49,7 @@ static void fill_settings(p2p_quic_conn *conn, ngtcp2_settings *settings) {
     settings->rand_ctx.native_handle = endpoint->env;
     settings->preferred_versions = settings->available_versions = versions;
     settings->preferred_versionslen = settings->available_versionslen = P2P_COUNT(versions);
-    if (endpoint->qlog != NULL)
+    if (endpoint->env->qlog.write != NULL)
         settings->qlog_write = qlog_write;
 }
 
@@ -142,17 +145,18 @@ static p2p_err start_client(p2p_quic_conn *conn) {
     ngtcp2_settings settings;
     ngtcp2_transport_params params;
     p2p_quic_path path;
-    ngtcp2_cid dcid = {.datalen = FIRST_CID_LEN}, scid;
+    ngtcp2_cid scid;
     p2p_err err = random_cid(conn, &scid);
     if (err != P2P_OK)
         return err;
-    p2p_env_random(endpoint->env, dcid.data, dcid.datalen);
+    conn->first.datalen = FIRST_CID_LEN;
+    p2p_env_random(endpoint->env, conn->first.data, conn->first.datalen);
     p2p_quic_callbacks(&callbacks);
     fill_settings(conn, &settings);
     fill_params(conn, &params);
     p2p_quic_path_of(&path, p2p_udp_local(conn->user.sock), &conn->remote);
-    if (ngtcp2_conn_client_new(&conn->ng, &dcid, &scid, &path.path, NGTCP2_PROTO_VER_V1, &callbacks,
-            &settings, &params, &endpoint->mem, conn) != 0) {
+    if (ngtcp2_conn_client_new(&conn->ng, &conn->first, &scid, &path.path, NGTCP2_PROTO_VER_V1,
+            &callbacks, &settings, &params, &endpoint->mem, conn) != 0) {
         conn->ng = NULL; /* freed, but not cleared */
         p2p_map_remove(&endpoint->cids, p2p_quic_cid_key(scid.data));
         return P2P_ERR_NO_MEMORY;
@@ -205,7 +209,7 @@ static p2p_err start_server(p2p_quic_conn *conn, const p2p_quic_arrival *in,
     p2p_quic_callbacks(&callbacks);
     fill_settings(conn, &settings);
     fill_params(conn, &params);
-    params.original_dcid = original == NULL ? hd->dcid : *original;
+    conn->first = params.original_dcid = original == NULL ? hd->dcid : *original;
     params.original_dcid_present = 1;
     if (original != NULL) {
         params.retry_scid = hd->dcid;

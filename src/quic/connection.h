@@ -49,7 +49,8 @@ struct p2p_quic_conn {
     p2p_time started, handshake_timeout;
     uint64_t close_code;
     uint64_t number;
-    p2p_err failure; /* what a hook wants the connection to end with */
+    ngtcp2_cid first; /* the client's first id for its server */
+    p2p_err failure;  /* what a hook wants the connection to end with */
     bool outbound;
     bool answered; /* a packet of the peer's was accepted */
     bool established;

@@ -203,11 +203,6 @@ void p2p_quic_unlisten(p2p_quic_listener *listener) {
     p2p_list_remove(&listener->node);
 }
 
-void p2p_quic_set_qlog(p2p_quic_endpoint *endpoint, p2p_quic_qlog sink, void *ctx) {
-    endpoint->qlog = sink;
-    endpoint->qlog_ctx = ctx;
-}
-
 void p2p_quic_get_counters(const p2p_quic_endpoint *endpoint, p2p_quic_counters *counters) {
     *counters = endpoint->counters;
 }

@@ -52,9 +52,7 @@ struct p2p_quic_endpoint {
     uint8_t reset_key[P2P_QUIC_KEY_LEN], token_key[P2P_QUIC_KEY_LEN];
     p2p_quic_allowance reset_allowance, version_allowance;
     size_t retry_above;
-    p2p_quic_qlog qlog;
-    void *qlog_ctx;
-    uint64_t numbers; /* connections made, for qlog */
+    uint64_t numbers; /* connections made, for qlogs */
     p2p_quic_counters counters;
 };
 

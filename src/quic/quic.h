@@ -127,11 +127,6 @@ P2P_NODISCARD p2p_err p2p_quic_dial(
  * the host is being freed. */
 void p2p_quic_abandon(p2p_quic_endpoint *endpoint, const void *ctx);
 
-/* Takes a connection's qlog (JSON text sequence, RFC 7464) piece by piece; `end` with the last. */
-typedef void (*p2p_quic_qlog)(void *ctx, uint64_t number, p2p_bytes piece, bool end);
-/* For connections made from now on; NULL: none. */
-void p2p_quic_set_qlog(p2p_quic_endpoint *endpoint, p2p_quic_qlog sink, void *ctx);
-
 /* What an operator wants to see. */
 typedef struct p2p_quic_counters {
     size_t conns, half_open, closed_kept;

@@ -48,6 +48,7 @@ typedef struct p2p_env {
     p2p_time started;
     uint64_t wall_ms; /* Unix time at `started` */
     bool no_stun_server;
+    p2p_qlog qlog;
     uint64_t next_id; /* connections, dials, listeners */
     size_t stream_count;
     p2p_host *host;

@@ -150,7 +150,7 @@ static void answer(
     uint8_t text[P2P_UDP_LOOSE_LEN_MAX];
     size_t len;
     if (router->env->no_stun_server ||
-        p2p_stun_answer(text, sizeof text, &len, request, &from->remote) != P2P_OK)
+        p2p_stun_respond(text, sizeof text, &len, request, &from->remote) != P2P_OK)
         return;
     if (p2p_udp_send(sock, &from->remote, &from->local, p2p_bytes_of(text, len)) == P2P_OK)
         router->counters.stun_answers++;
@@ -192,34 +192,34 @@ static p2p_webrtc_target *by_username(
     return p2p_map_get(&router->names, key_of(router, sock, ufrag));
 }
 
-static void stun(
+/* False: an answer to a question that was not asked here. */
+static bool stun(
     p2p_webrtc_router *router, p2p_udp_sock *sock, p2p_bytes packet, const p2p_input *from) {
     p2p_stun_msg msg;
     p2p_webrtc_target *target;
-    if (p2p_stun_parse(&msg, packet) != P2P_OK)
-        return;
-    if (msg.class == P2P_STUN_REQUEST) {
-        target = by_username(router, sock, msg.username);
-        if (target == NULL)
-            target = stranger(router, sock, &msg, from);
-    } else {
-        target = by_address(router, sock, from);
-    }
-    if (target == NULL || !target->stun(target, packet, from) || target->router == NULL)
-        return;
+    if (!p2p_stun_is(packet) || p2p_stun_parse(&msg, packet) != P2P_OK)
+        return true;
+    bool request = msg.class == P2P_STUN_REQUEST;
+    target = request ? by_username(router, sock, msg.username) : by_address(router, sock, from);
+    if (request && target == NULL)
+        target = stranger(router, sock, &msg, from);
+    if (target == NULL)
+        return request;
+    if (!target->stun(target, packet, from))
+        return request;
+    if (target->router == NULL)
+        return true;
     /* Without memory the address stays unknown until the next check from there. */
     p2p_err err = p2p_webrtc_expect(target, &from->remote);
     (void)err;
+    return true;
 }
 
 static bool datagram(p2p_udp_consumer *consumer, p2p_udp_sock *sock, uint8_t *data, size_t len,
     const p2p_input *from) {
     p2p_webrtc_router *router = P2P_CONTAINER(consumer, p2p_webrtc_router, consumer);
-    if (p2p_udp_kind_of(data[0]) == P2P_UDP_STUN) {
-        if (p2p_stun_is(p2p_bytes_of(data, len)))
-            stun(router, sock, p2p_bytes_of(data, len), from);
-        return true;
-    }
+    if (p2p_udp_kind_of(data[0]) == P2P_UDP_STUN)
+        return stun(router, sock, p2p_bytes_of(data, len), from);
     p2p_webrtc_target *target = by_address(router, sock, from);
     if (target == NULL)
         router->counters.strays++;

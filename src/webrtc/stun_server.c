@@ -36,7 +36,7 @@ struct p2p_stun_limiter {
     bucket buckets[][WAYS];
 };
 
-p2p_err p2p_stun_answer(
+p2p_err p2p_stun_respond(
     uint8_t *dst, size_t cap, size_t *len, p2p_bytes request, const p2p_sockaddr *from) {
     p2p_stun_msg msg;
     p2p_err err = p2p_stun_parse(&msg, request);

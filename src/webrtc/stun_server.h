@@ -13,7 +13,7 @@
  * than three times the request, nor more than cap); UNSUPPORTED when this is not a request of that
  * kind, MALFORMED when it is no STUN: both send nothing.
  */
-P2P_NODISCARD p2p_err p2p_stun_answer(
+P2P_NODISCARD p2p_err p2p_stun_respond(
     uint8_t *dst, size_t cap, size_t *len, p2p_bytes request, const p2p_sockaddr *from);
 
 /* Token buckets by source network: /32 for IPv4 and /56 for IPv6, in a table of fixed size. */

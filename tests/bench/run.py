@@ -4,322 +4,66 @@
 
     run.py [SUITE...] [--rounds N] [--quick] [--json FILE] [--build DIR]
 
-Suites: tcp, quic, handshakes, memory; without any, all. Every case of a suite is run once a round
-(A B C, A B C, ...) and its median counts, so that a machine that slows down slows all of them. The
-sender runs on CPU 0 and the receiver on CPU 1, each with one thread for its work. TCP uses cubic on
-every side: as root the run moves into a network namespace of its own whose loopback route says so;
-otherwise the system's choice is used and named.
+A suite is a file in `suites` (its README says what is in one); without any, all run. Every case of a suite is run once
+a round (A B C, A B C, ...) and its median counts, so that a machine that slows down slows all of them. The sender runs
+on CPU 0 and the receiver on CPU 1, each with one thread for its work. TCP uses cubic on every side: as root the run
+moves into a network namespace of its own whose loopback route says so; otherwise the system's choice is used and named.
 
-Beside Gbit/s stands what one CPU second of the busier side moves: with a CPU of its own for each side
-the two say the same, but on a machine that others use too only the second can be compared.
+Beside Gbit/s stands what one CPU second of the busier side moves: with a CPU of its own for each side the two say the
+same, but on a machine that others use too only the second can be compared.
 
 Nothing here passes or fails: it prints figures, ratios, and the goals of docs/performance.md.
 """
 
 import argparse
+import importlib
 import json
 import os
 import pathlib
 import statistics
 import subprocess
 import sys
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-ENVIRONMENT = dict(os.environ, GOMAXPROCS="1", TOKIO_WORKER_THREADS="1")
-SENDER, RECEIVER = "0", "1"
-TCP, QUIC = "/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"
-DEADLINE = 300
+import measure
 
-args = None
-programs = {}
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "suites"))
 
 
-class Skip(Exception):
-    """This case cannot be run here."""
+def suite_names():
+    return sorted(path.stem for path in (HERE / "suites").glob("*.py"))
 
 
-# ---- processes ----
-
-
-def pinned(cpu, command):
-    return ["taskset", "-c", cpu, *map(str, command)]
-
-
-def cpu_time(pid):
-    """Seconds on a CPU of all threads, to the nanosecond; the clock ticks of `stat` are too coarse."""
-    total = 0
-    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        total += int((task / "schedstat").read_text().split()[0])
-    return total / 1e9
-
-
-def resident(pid):
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
-class Process:
-    """A program with stdin and stdout, stopped at the end of its block."""
-
-    def __init__(self, cpu, command):
-        self.child = subprocess.Popen(pinned(cpu, command), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                      stderr=subprocess.DEVNULL, text=True, env=ENVIRONMENT)
-        self.pid = self.child.pid
-
-    def line(self):
-        text = self.child.stdout.readline()
-        if not text:
-            raise Skip(f"{self.child.args[3]} ended")
-        return text.strip()
-
-    def ask(self):
-        self.child.stdin.write("?\n")
-        self.child.stdin.flush()
-        return json.loads(self.line())
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.child.stdin.close()
-        try:
-            self.child.wait(5)
-        except subprocess.TimeoutExpired:
-            self.child.kill()
-            self.child.wait()
-
-
-class Listener(Process):
-    def __init__(self, who, address, security):
-        command = [programs[who], "listen"]
-        command += [address] if who == "ours" else ["--listen", address]
-        super().__init__(RECEIVER, command + (["--security", security] if security else []))
-        self.address = None
-        while (line := self.line()) != "ready":
-            self.address = self.address or line
-
-
-def run_json(cpu, command):
-    """Runs to the end; the objects it printed and the CPU seconds it used."""
-    child = subprocess.Popen(pinned(cpu, command) if cpu else list(map(str, command)), stdin=subprocess.DEVNULL if cpu is None else subprocess.PIPE,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
-    before = os.times()
-    try:
-        out, err = child.communicate(timeout=DEADLINE) if child.stdin is None else wait_with_open_stdin(child)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        raise Skip("no end") from None
-    after = os.times()
-    if child.returncode != 0:
-        raise Skip((err or out).strip()[-200:])
-    used = after.children_user + after.children_system - before.children_user - before.children_system
-    return [json.loads(line) for line in out.splitlines() if line.startswith("{")], used
-
-
-def wait_with_open_stdin(child):
-    """Peers end when their stdin does, so it stays open until they are done."""
-    out = child.stdout.read()
-    err = child.stderr.read()
-    child.wait(DEADLINE)
-    child.stdin.close()
-    return out, err
-
-
-# ---- cases: each is a function that measures once and returns figures ----
-
-
-def ceiling(program, *words):
-    def measure():
-        if not program_path(program).exists():
-            raise Skip(f"{program} is not built")
-        found, _ = run_json(None, [program_path(program), *words])
-        result = found[-1]
-        if "cpu_tx" in result:
-            megabytes = float(words[-1])
-            result["bound"] = megabytes * 8e-3 / max(result["cpu_tx"], result["cpu_rx"])
-        return result
-    return measure
-
-
-def iperf():
-    server = subprocess.Popen(pinned(RECEIVER, ["iperf3", "-s", "-1"]), stdout=subprocess.DEVNULL)
-    time.sleep(0.3)
-    try:
-        run = subprocess.run(pinned(SENDER, ["iperf3", "-c", "127.0.0.1", "-t", "1", "-C", "cubic", "-J"]),
-                             capture_output=True, text=True, timeout=30, check=False)
-    finally:
-        server.kill()
-        server.wait()
-    return {"gbit": json.loads(run.stdout)["end"]["sum_received"]["bits_per_second"] / 1e9}
-
-
-def throughput(who, address, security, megabytes, streams=1, block=65536):
-    def measure():
-        total = int(megabytes * 1_000_000)
-        with Listener(who, address, security) as listener:
-            from_time = cpu_time(listener.pid)
-            choice = ["--security", security] if security else []
-            if who == "ours":
-                found, sent = run_json(SENDER, [programs[who], "perf", listener.address, *choice,
-                                                "--bytes", total, "--streams", streams, "--block", block])
-                result = found[-1]
-            else:
-                found, sent = run_json(SENDER, [programs[who], "dial", *choice, listener.address, f"perf:{total}:0"])
-                result = {"gbit": found[-1]["up_mbit"] / 1000}
-            received = cpu_time(listener.pid) - from_time
-        result["bound"] = total * 8e-9 / max(sent, received)
-        return result
-    return measure
-
-
-def handshakes(who, address, security, count):
-    """CPU time of the listener for `count` connections, both directions of identify included."""
-    def measure():
-        with Listener(who, address, security) as listener:
-            choice = ["--security", security] if security else []
-            before = cpu_time(listener.pid)
-            with Process(SENDER, [programs["ours"], "hold", listener.address, *choice, "--count", count]) as holder:
-                holder.line()
-                time.sleep(0.5)
-                used = cpu_time(listener.pid) - before
-        return {"rate": count / used, "us": used / count * 1e6}
-    return measure
-
-
-def memory(who, address, security, count):
-    """What a listener grows by for each idle connection, twenty seconds after the last one."""
-    def measure():
-        with Listener(who, address, security) as listener:
-            rss = resident(listener.pid)
-            before = listener.ask() if who == "ours" else None
-            choice = ["--security", security] if security else []
-            with Process(SENDER, [programs["ours"], "hold", listener.address, *choice, "--count", count]) as holder:
-                holder.line()
-                time.sleep(2 if args.quick else 20)
-                result = {"rss_kib": (resident(listener.pid) - rss) / count / 1024}
-                if before:
-                    after = listener.ask()
-                    result["heap_kib"] = (after["heap"] - before["heap"]) / count / 1024
-                    result["counted_kib"] = (after["counted"] - before["counted"]) / count / 1024
-        return result
-    return measure
-
-
-def suite_tcp():
-    amount = 300 if args.quick else 1500
-    cases = {
-        "iperf3": iperf,
-        "ceiling: ChaCha20-Poly1305 pipe": ceiling("ceiling-pipe", "chacha", 65500, 2, amount),
-        "ceiling: AES-128-GCM pipe": ceiling("ceiling-pipe", "aes", 16384, 4, amount),
-        "ours noise": throughput("ours", TCP, "noise", amount),
-        "ours noise, 10 streams": throughput("ours", TCP, "noise", amount, streams=10),
-        "ours noise, 1 KiB writes": throughput("ours", TCP, "noise", amount, block=1024),
-        "ours tls": throughput("ours", TCP, "tls", amount),
-    }
-    for who in ("go", "rust"):
-        for security in ("noise", "tls"):
-            cases[f"{who} {security}"] = throughput(who, TCP, security, amount)
-    return cases
-
-
-def suite_quic():
-    amount = 150 if args.quick else 800
-    return {
-        "ceiling: ngtcp2": ceiling("ceiling-quic", amount),
-        "ours": throughput("ours", QUIC, None, amount),
-        "ours, 10 streams": throughput("ours", QUIC, None, amount, streams=10),
-        "go": throughput("go", QUIC, None, amount),
-        "rust": throughput("rust", QUIC, None, amount),
-    }
-
-
-def suite_handshakes():
-    count = 100 if args.quick else 500
-    cases = {"ceiling: Noise XX primitives": ceiling("ceiling-handshake")}
-    for name, address, security in (("noise", TCP, "noise"), ("tls", TCP, "tls"), ("quic", QUIC, None)):
-        for who in ("ours", "go", "rust"):
-            cases[f"{who} {name}"] = handshakes(who, address, security, count)
-    return cases
-
-
-def suite_memory():
-    few = 200 if args.quick else 1000
-    many = few if args.quick else 10000
-    return {
-        "ours noise": memory("ours", TCP, "noise", many),
-        "ours tls": memory("ours", TCP, "tls", many),
-        "ours quic": memory("ours", QUIC, None, few),
-        "go noise": memory("go", TCP, "noise", few),
-        "go quic": memory("go", QUIC, None, few),
-        "rust noise": memory("rust", TCP, "noise", few),
-        "rust quic": memory("rust", QUIC, None, few),
-    }
-
-
-SUITES = {"tcp": suite_tcp, "quic": suite_quic, "handshakes": suite_handshakes, "memory": suite_memory}
-MAIN_FIGURE = {"tcp": "gbit", "quic": "gbit", "handshakes": "rate", "memory": "rss_kib"}
-COLUMNS = {
-    "tcp": (("gbit", "Gbit/s"), ("bound", "Gbit per CPU second")),
-    "quic": (("gbit", "Gbit/s"), ("bound", "Gbit per CPU second")),
-    "handshakes": (("rate", "per second and core"), ("us", "us each")),
-    "memory": (("rss_kib", "RSS, KiB"), ("heap_kib", "heap, KiB"), ("counted_kib", "of it the library's, KiB")),
-}
-
-# (suite, figure, case, other case or None for the figure itself, at least (+) or at most (-), goal)
-GOALS = [
-    ("tcp", "gbit", "ours noise", "ceiling: ChaCha20-Poly1305 pipe", 0.85),
-    ("tcp", "gbit", "ours noise", "go noise", 1.6),
-    ("tcp", "gbit", "ours noise", "rust noise", 2),
-    ("tcp", "gbit", "ours tls", "ceiling: AES-128-GCM pipe", 0.85),
-    ("tcp", "gbit", "ours tls", "go tls", 2),
-    ("tcp", "gbit", "ours tls", "rust tls", 2),
-    ("tcp", "gbit", "ours noise, 10 streams", "ours noise", 0.95),
-    ("tcp", "gbit", "ours noise, 1 KiB writes", "ours noise", 0.4),
-    ("quic", "gbit", "ours", "ceiling: ngtcp2", 0.9),
-    ("quic", "gbit", "ours", "go", 2.5),
-    ("quic", "gbit", "ours", "rust", 1.8),
-    ("quic", "gbit", "ours, 10 streams", "ours", 0.95),
-    ("handshakes", "rate", "ours noise", "ceiling: Noise XX primitives", 0.6),
-    ("handshakes", "rate", "ours noise", "go noise", 5),
-    ("handshakes", "rate", "ours noise", "rust noise", 3),
-    ("handshakes", "rate", "ours quic", "go quic", 3),
-    ("handshakes", "rate", "ours quic", "rust quic", 2),
-    ("memory", "heap_kib", "ours noise", None, -8),
-    ("memory", "heap_kib", "ours tls", None, -8),
-    ("memory", "heap_kib", "ours quic", None, -40),
-]
-
-# ---- running and telling ----
-
-
-def program_path(name):
-    return args.build / "tests" / "bench" / name
-
-
-def run_suite(name):
-    cases = SUITES[name]()
+def run_suite(name, args):
+    suite = importlib.import_module(name)
+    cases = suite.cases(args.quick)
     found = {case: [] for case in cases}
-    skipped = {}
-    rounds = min(args.rounds, 1) if name == "memory" else args.rounds
+    rounds = min(args.rounds, getattr(suite, "ROUNDS", args.rounds))
+    skipped = set()
     for number in range(rounds):
-        for case, measure in cases.items():
+        for case, once in cases.items():
             if case in skipped:
                 continue
             try:
-                found[case].append(measure())
-                shown = found[case][-1][MAIN_FIGURE[name]]
+                found[case].append(once())
+                shown = found[case][-1][suite.COLUMNS[0][0]]
                 print(f"{name} {number + 1}/{rounds} {case}: {shown:.2f}", file=sys.stderr, flush=True)
-            except (Skip, KeyError, OSError) as problem:
-                skipped[case] = str(problem)
+            except (measure.Skip, KeyError, ValueError, OSError) as problem:
+                skipped.add(case)
                 print(f"{name} {case}: left out: {problem}", file=sys.stderr, flush=True)
     return found
 
 
+# ---- telling ----
+
+
 def figures(runs, figure):
     return sorted(run[figure] for run in runs if figure in run)
+
+
+def median(found, case, figure):
+    values = figures(found.get(case, []), figure)
+    return statistics.median(values) if values else None
 
 
 def spread(values):
@@ -332,35 +76,37 @@ def spread(values):
 
 
 def print_suite(name, found):
-    columns = COLUMNS[name]
+    columns = importlib.import_module(name).COLUMNS
     print(f"\n### {name}\n\n| case | {' | '.join(title for _, title in columns)} |\n|---|{'---|' * len(columns)}")
     for case, runs in found.items():
         print(f"| {case} | {' | '.join(spread(figures(runs, figure)) for figure, _ in columns)} |")
 
 
-def median(results, suite, case, figure):
-    values = figures(results.get(suite, {}).get(case, []), figure)
-    return statistics.median(values) if values else None
+def goal_row(name, found, figure, case, other, goal):
+    """`goal`: at least so much, or when it is negative at most."""
+    suite = importlib.import_module(name)
+    ours = median(found, case, figure)
+    theirs = median(found, other, figure) if other else 1
+    if ours is None or not theirs:
+        return None
+    value = ours / theirs
+    reached = value >= goal if goal > 0 else value <= -goal
+    shown, by_cpu, also = f"{value:.2f}", "", ""
+    if other is None:
+        shown = f"{value:.5g} ({dict(suite.COLUMNS)[figure]})"
+    elif figure == "gbit":
+        mine, its = median(found, case, "bound"), median(found, other, "bound")
+        if mine and its:
+            by_cpu, also = f"{mine / its:.2f}", "yes" if mine / its >= goal else "no"
+    return (f"| {name}: {case}{' / ' + other if other else ''} | {'≥' if goal > 0 else '≤'} {abs(goal)} | {shown} | "
+            f"{'yes' if reached else 'no'} | {by_cpu} | {also} |")
 
 
 def print_goals(results):
-    rows = []
-    for suite, figure, case, other, goal in GOALS:
-        ours = median(results, suite, case, figure)
-        theirs = median(results, suite, other, figure) if other else 1
-        if not ours or not theirs:
-            continue
-        value = ours / theirs
-        reached = value >= goal if goal > 0 else value <= -goal
-        bound, by_cpu = "", ""
-        if figure == "gbit":
-            mine, its = (median(results, suite, c, "bound") for c in (case, other))
-            bound = f"{mine / its:.2f}" if mine and its else ""
-            by_cpu = ("yes" if mine / its >= goal else "no") if bound else ""
-        rows.append(f"| {suite}: {case}{' / ' + other if other else ''} | {'≥' if goal > 0 else '≤'} {abs(goal)} | "
-                    f"{value:.2f} | {'yes' if reached else 'no'} | {bound} | {by_cpu} |")
+    rows = [goal_row(name, found, *goal) for name, found in results.items() for goal in importlib.import_module(name).GOALS]
+    rows = [row for row in rows if row]
     if rows:
-        print("\n### goals\n\n| figure | goal | ratio, or KiB | reached | ratio by CPU time | reached |\n|---|---|---|---|---|---|")
+        print("\n### goals\n\n| figure | goal | ratio, or figure | reached | ratio by CPU time | reached |\n|---|---|---|---|---|---|")
         print("\n".join(rows))
 
 
@@ -382,30 +128,24 @@ def own_namespace():
             os.execvpe("unshare", ["unshare", "--net", *inside], dict(os.environ, P2P_BENCH_INSIDE="1"))
 
 
-def find_programs():
-    programs["ours"] = program_path("bench-peer")
-    for who in ("go", "rust"):
-        run = subprocess.run(["sh", ROOT / "tests/interop/setup.sh", who], capture_output=True, text=True, check=False)
-        programs[who] = run.stdout.strip() or f"missing-{who}-peer"
-
-
 def main():
-    global args
+    names = suite_names()
     parser = argparse.ArgumentParser()
-    parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(SUITES))
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(names))
     parser.add_argument("--rounds", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, less data")
     parser.add_argument("--json", type=pathlib.Path)
-    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
+    parser.add_argument("--build", type=pathlib.Path, default=measure.build)
     args = parser.parse_args()
-    unknown = set(args.suites) - set(SUITES)
+    unknown = set(args.suites) - set(names)
     if unknown:
         parser.error(f"no such suite: {', '.join(unknown)}")
     args.rounds = args.rounds or (3 if args.quick else 5)
     own_namespace()
-    find_programs()
+    measure.build = args.build
+    measure.find_programs()
     before = machine()
-    results = {name: run_suite(name) for name in args.suites or SUITES}
+    results = {name: run_suite(name, args) for name in args.suites or names}
     print(f"{before} (at the end {os.getloadavg()[0]:.1f}); medians of {args.rounds} rounds (min..max), memory of one")
     for name, found in results.items():
         print_suite(name, found)

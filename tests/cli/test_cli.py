@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import select
 import signal
 import socket
@@ -18,6 +19,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -117,7 +119,7 @@ def closed_port():
 
 def test_help_lists_every_command():
     out, _ = p2p("help")
-    for command in "key listen ping identify perf dial replay version help".split():
+    for command in "key listen ping identify perf dial stun replay version help".split():
         assert re.search(rf"^  {command}\b", out, re.M), command
         about, _ = p2p("help", command)
         assert about.startswith(f"usage: p2p {command}")
@@ -331,9 +333,78 @@ def test_quic():
         assert seen[0]["transport"].startswith("quic") and seen[-1]["received"] == 2
         out, _ = p2p("perf", l.addr, "--upload", "5M", "--download", "5M", "--json")
         assert objects(out)[-1]["downloaded"] == 5000000
-        refuses("ping", l.addr, "--record", "r", status=2, says=["TCP", "--record"])
-        assert not os.path.exists("r")
         l.stop()
+
+
+def qlogs(folder):
+    """(client's first connection id, role) → (head, events) of each file, as a viewer reads them."""
+    found = {}
+    for name in os.listdir(folder):
+        cid, role = re.fullmatch(r"([0-9a-f]{16,40})-\d+-\d+-(client|server)\.sqlog", name).groups()
+        with open(os.path.join(folder, name), "rb") as f:
+            before, *records = f.read().split(b"\x1e")
+        assert before == b"" and all(r.endswith(b"\n") for r in records), name
+        head, *events = [json.loads(r) for r in records]
+        assert head["qlog_format"] == "JSON-SEQ" and head["qlog_version"] == "0.3"
+        assert head["trace"]["vantage_point"]["type"] == role
+        assert head["trace"]["common_fields"]["group_id"] == cid
+        times = [e["time"] for e in events]
+        assert times == sorted(times) and all(re.fullmatch(r"\w+:\w+", e["name"]) for e in events)
+        found[cid, role] = [e["name"] for e in events]
+    return found
+
+
+def test_qlogs():
+    os.mkdir("ours")
+    os.mkdir("theirs")
+    with listener("--qlog", "theirs", listen="/ip4/127.0.0.1/udp/0/quic-v1") as l:
+        for command in [["ping", l.addr, "--count", "1"], ["identify", l.addr],
+                        ["perf", l.addr, "--upload", "2M", "--download", "2M"]]:
+            p2p(*command, "--qlog", "ours")
+        p2p("dial", l.addr, "--protocol", "/echo/1.0.0", "--qlog", "ours", input="hello")
+        l.stop()
+    ours, theirs = qlogs("ours"), qlogs("theirs")
+    assert len(ours) == 4 and len(theirs) == 4
+    for (cid, role), events in ours.items():
+        assert role == "client" and {"transport:packet_sent", "transport:packet_received"} <= set(events)
+        assert "transport:packet_received" in theirs[cid, "server"]
+    assert max(len(events) for events in ours.values()) > 500  # more than one piece is kept
+    assert all(stat.S_IMODE(os.stat("ours/" + name).st_mode) == 0o600 for name in os.listdir("ours"))
+    os.mkdir("none")
+    with listener() as l:
+        p2p("ping", l.addr, "--count", "1", "--qlog", "none")
+    assert os.listdir("none") == []
+
+
+def test_qlogs_of_webtransport():
+    os.mkdir("logs")
+    with listener(listen="/ip4/127.0.0.1/udp/0/quic-v1/webtransport") as l:
+        p2p("ping", l.addr, "--count", "1", "--qlog", "logs")
+        l.stop()
+    assert len(qlogs("logs")) == 1
+
+
+def test_folders_that_take_no_qlogs():
+    open("file", "w").close()
+    nobody = f"/ip4/127.0.0.1/udp/{closed_port()}/quic-v1"
+    for command in [["ping", nobody], ["identify", nobody], ["perf", nobody], ["dial", nobody, "--protocol", "/x"],
+                    ["listen", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1"]]:
+        refuses(*command, "--qlog", "missing", status=1, says=["missing", "No such file", "mkdir"])
+        refuses(*command, "--qlog", "file", status=1, says=["file", "Not a directory"])
+    if os.geteuid() != 0:
+        os.mkdir("closed", 0o500)
+        refuses("ping", nobody, "--qlog", "closed", status=1, says=["closed", "Permission"])
+    refuses("ping", nobody, "--qlog", status=2, says=["--qlog DIR"])
+
+
+def test_a_full_disk_ends_the_qlogs_not_the_command():
+    """Files may not grow beyond 8 KiB here: that is what a full disk looks like to a process."""
+    os.mkdir("logs")
+    with listener(listen="/ip4/127.0.0.1/udp/0/quic-v1") as l:
+        out, err = p2p("perf", l.addr, "--upload", "4M", "--download", "4M", "--qlog", "logs", status=1, restore_signals=False,
+                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)))
+        assert "download  4.00 MB" in out, out
+        assert err.count("\n") == 1 and "File too large" in err and "no more qlogs" in err, err
 
 
 def test_the_default_addresses():
@@ -637,6 +708,27 @@ def test_recordings_replay_the_same():
             assert replay_same(name)["command"] == command
 
 
+def test_every_transport_replays():
+    for transport in ["udp/0/quic-v1", "udp/0/quic-v1/webtransport", "udp/0/webrtc-direct", "tcp/0/ws"]:
+        with listener("--record", "listen", listen="/ip4/127.0.0.1/" + transport) as l:
+            p2p("ping", l.addr, "--count", "3", "--interval", "5", "--record", "ping")
+            p2p("perf", l.addr, "--upload", "3M", "--download", "3M", "--streams", "2", "--record", "perf")
+            l.stop()
+        for command in ["listen", "ping", "perf"]:
+            assert replay_same(command)["command"] == command
+            os.remove(command)
+
+
+def test_a_recording_with_qlogs_replays_without_them():
+    os.mkdir("logs")
+    with listener(listen="/ip4/127.0.0.1/udp/0/quic-v1") as l:
+        p2p("ping", l.addr, "--count", "1", "--record", "ping", "--qlog", "logs")
+    assert len(os.listdir("logs")) == 1
+    os.rename("logs", "away")
+    replay_same("ping")
+    assert not os.path.exists("logs")
+
+
 def test_every_kind_of_key_replays():
     for kind in ["rsa", "ecdsa", "secp256k1"]:
         p2p("key", "new", kind, "--type", kind)
@@ -763,6 +855,91 @@ def test_a_full_disk_ends_the_recording_not_the_command():
         assert err.count("No space left") == 1, err
         out, err = p2p("perf", l.addr, "--upload", "4M", "--download", "4M", "--record", "/dev/full", status=1)
         assert "download  4.00 MB" in out and err.count("No space left") == 1, err
+
+
+# --- stun
+
+
+@contextlib.contextmanager
+def stun_server(answer):
+    """A STUN server on 127.0.0.1 whose answer to a request is `answer(request, from)`; None: no answer."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+
+        def serve():
+            while True:
+                request, sender = s.recvfrom(2048)
+                if sender is None:
+                    return  # shut down
+                reply = answer(request, sender)
+                if reply is not None:
+                    s.sendto(reply, sender)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield s.getsockname()[1]
+        finally:
+            with contextlib.suppress(OSError):  # not connected, says the system, and wakes the thread
+                s.shutdown(socket.SHUT_RDWR)
+            thread.join(PATIENCE)
+
+
+def test_stun_asks_our_own_node():
+    with listener(listen="/ip4/127.0.0.1/udp/0/webrtc-direct") as l:
+        host, port = re.match(r"/ip4/([0-9.]+)/udp/(\d+)/", l.addr).groups()
+        for addr in (l.addr, f"/ip4/{host}/udp/{port}", f"{host}:{port}", f"stun:{host}:{port}", f"localhost:{port}"):
+            if addr.startswith("localhost") and socket.getaddrinfo("localhost", 1, type=socket.SOCK_DGRAM)[0][4][0] != host:
+                continue  # it has no other address than the first to ask
+            out, err = p2p("stun", addr)
+            assert err == "" and re.fullmatch(r"/ip4/127\.0\.0\.1/udp/\d+ \(no NAT between\)\n", out), (addr, out, err)
+        (o,) = objects(p2p("stun", addr, "--json")[0])
+        assert o["type"] == "stun" and o["server"] == f"/ip4/{host}/udp/{port}" and o["addr"] == o["local"], o
+        assert o["nat"] is False and o["requests"] >= 1 and o["took_ms"] > 0, o
+
+
+def test_stun_without_an_answer():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        s.settimeout(PATIENCE)
+        addr = f"127.0.0.1:{s.getsockname()[1]}"
+        refuses("stun", addr, "--requests", "3", "--rto", "10", status=1, says=[addr, "3 requests", "0.2 seconds", "UDP"])
+        assert len({s.recv(2048) for _ in range(3)}) == 1  # the same request three times
+    refuses("stun", "127.0.0.1:9", "--requests", "1", "--rto", "1", "--json", status=1, says=["1 request within"])
+    refuses("stun", "nobody.invalid:3478", status=1, says=["nobody.invalid", "name"])
+
+
+def test_stun_behind_a_nat_and_refused():
+    def success(request, sender):  # MAPPED-ADDRESS 203.0.113.9:61000, as the servers before RFC 5389 said it
+        return b"\x01\x01\x00\x0c" + request[4:20] + b"\x00\x01\x00\x08\x00\x01\xee\x48\xcb\x00\x71\x09"
+
+    def wants_credentials(request, sender):
+        return b"\x01\x11\x00\x08" + request[4:20] + b"\x00\x09\x00\x04\x00\x00\x04\x01"
+
+    with stun_server(success) as port:
+        out, _ = p2p("stun", f"127.0.0.1:{port}")
+        assert out == "/ip4/203.0.113.9/udp/61000 (behind a NAT)\n", out
+    with stun_server(wants_credentials) as port:
+        refuses("stun", f"127.0.0.1:{port}", status=1, says=["401", "credentials", "another server"])
+
+
+def test_stun_wrong_use():
+    for addr in ("", ":1", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x", "[::1", "[::1]x", "a/b:1", "/ip4/127.0.0.1/tcp/1",
+                 "/ip4/127.0.0.1", "x" * 300):
+        refuses("stun", addr, status=2, says=["STUN server", "3478"])
+    refuses("stun", "127.0.0.1:1", "--requests", "17", status=2, says=["--requests", "16"])
+    refuses("stun", "127.0.0.1:1", "--rto", "0", status=2, says=["--rto", "1"])
+    refuses("stun", "127.0.0.1:1", "--record", "x", status=2, says=["--record"])
+    refuses("stun", status=2, says=["ADDR"])
+
+
+def test_stun_interrupted():
+    with stun_server(lambda request, sender: None) as port:
+        it = subprocess.Popen([P2P, "stun", f"127.0.0.1:{port}"], stderr=subprocess.PIPE, text=True)
+        time.sleep(0.5)
+        it.send_signal(signal.SIGINT)
+        _, err = it.communicate(timeout=PATIENCE)
+        assert it.returncode == 1 and err == "p2p: interrupted before an answer came\n", err
 
 
 # --- the runner

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             (version < 1 || version > 2 || !p2p_ice_pwd_valid(credentials.remote_pwd)))
             abort();
     }
-    if (p2p_stun_answer(answer, sizeof answer, &len, packet, &from) == P2P_OK && len > 3 * size)
+    if (p2p_stun_respond(answer, sizeof answer, &len, packet, &from) == P2P_OK && len > 3 * size)
         abort();
     return 0;
 }

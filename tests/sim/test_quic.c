@@ -494,6 +494,49 @@ static void an_idle_connection_needs_little_memory(void **state) {
     world_deinit(&w);
 }
 
+/* --- qlog --- */
+
+typedef struct seen {
+    p2p_qlog_piece first;
+    uint8_t cid[20];
+    size_t bytes, ends;
+} seen;
+
+static void see(void *ctx, const p2p_qlog_piece *piece) {
+    seen *s = ctx;
+    check(s->ends == 0);
+    if (s->bytes == 0) {
+        check(piece->bytes.len > 1 && piece->bytes.ptr[0] == 0x1e && piece->cid.len == 16);
+        s->first = *piece;
+        memcpy(s->cid, piece->cid.ptr, piece->cid.len);
+    }
+    check(piece->number == s->first.number);
+    s->bytes += piece->bytes.len;
+    s->ends += piece->end;
+}
+
+static void both_ends_write_a_qlog(void **state) {
+    (void)state;
+    world w;
+    seen at_a = {0}, at_b = {0};
+    p2p_config config = quic_config();
+    world_init(&w, 11);
+    config.qlog = (p2p_qlog){see, &at_a};
+    node *a = world_add(&w, &config);
+    config.qlog = (p2p_qlog){see, &at_b};
+    node *b = world_add(&w, &config);
+    world_listen(b, "/udp/4001/quic-v1");
+    world_dial(a, b);
+    world_run(&w, 2 * P2P_SECOND);
+    check(at_a.bytes > 1000 && at_b.bytes > 1000 && at_a.ends == 0 && at_b.ends == 0);
+    check(at_a.first.outbound && !at_b.first.outbound);
+    check_same(p2p_bytes_of(at_a.cid, 16), p2p_bytes_of(at_b.cid, 16));
+    p2p_host_close(a->host);
+    world_run(&w, 10 * P2P_SECOND);
+    check(at_a.ends == 1 && at_b.ends == 1);
+    world_deinit(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_hosts_ping_each_other),
@@ -513,6 +556,7 @@ int main(void) {
         cmocka_unit_test(a_quiet_connection_stays_cheaply),
         cmocka_unit_test(a_rebinding_nat_keeps_the_connection),
         cmocka_unit_test(an_idle_connection_needs_little_memory),
+        cmocka_unit_test(both_ends_write_a_qlog),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

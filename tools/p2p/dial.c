@@ -190,7 +190,7 @@ const cli_command cli_dial = {.name = "dial",
     .operands = "ADDR --protocol ID",
     .operands_min = 1,
     .operands_max = 1,
-    .options = " protocol key security muxer log record ",
+    .options = " protocol key security muxer log qlog record ",
     .about = "standard input and output become a stream",
     .help =
         "Connects to ADDR and opens a stream for the protocol. Standard input goes to the peer,\n"

@@ -81,7 +81,7 @@ const cli_command cli_identify = {.name = "identify",
     .operands = "ADDR",
     .operands_min = 1,
     .operands_max = 1,
-    .options = " key security muxer json log record ",
+    .options = " key security muxer json log qlog record ",
     .about = "ask a peer what it is and speaks",
     .help =
         "Connects to ADDR and prints what the peer tells about itself (/ipfs/id/1.0.0): agent,\n"

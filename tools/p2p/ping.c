@@ -130,7 +130,7 @@ const cli_command cli_ping = {.name = "ping",
     .operands = "ADDR",
     .operands_min = 1,
     .operands_max = 1,
-    .options = " count interval key security muxer json log record ",
+    .options = " count interval key security muxer json log qlog record ",
     .about = "measure round trips to a peer",
     .help = "Connects to ADDR and sends pings (/ipfs/ping/1.0.0): 4, or --count. A Ctrl-C ends it\n"
             "with the summary.",

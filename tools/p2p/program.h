@@ -29,14 +29,14 @@ typedef struct cli_options {
     size_t operand_count;
     const char *listen[CLI_LISTEN_MAX];
     size_t listen_count;
-    const char *key, *record, *protocol;
+    const char *key, *record, *qlog, *protocol;
     const p2p_security *security[CLI_LIST_MAX + 1];
     const p2p_muxer *muxers[CLI_LIST_MAX + 1];
     p2p_key_kind type;
     p2p_log_level log;
     bool json;
-    uint64_t count, upload, download, streams;
-    p2p_time interval;
+    uint64_t count, upload, download, streams, requests;
+    p2p_time interval, rto; /* 0: what the library thinks right */
 } cli_options;
 
 typedef struct cli_program cli_program;
@@ -88,7 +88,7 @@ int cli_run(cli_program *p);
 int cli_replay(cli_program *p);
 int cli_help(cli_program *p);
 int cli_version(cli_program *p);
-extern const cli_command cli_listen, cli_ping, cli_identify, cli_perf, cli_dial;
+extern const cli_command cli_listen, cli_ping, cli_identify, cli_perf, cli_dial, cli_stun;
 
 /* run.c, for replay too: the configuration that follows from the options, and the protocols. */
 void cli_configure(const cli_program *p, p2p_config *config);

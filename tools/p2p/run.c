@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "keyfile.h"
+#include "qlog.h"
 #include "recorder.h"
 
 static const p2p_mem MEM = {0};
@@ -28,13 +29,11 @@ typedef struct runner {
     uv_signal_t signals[2];
     bool interrupted;
     cli_recorder recorder;
+    cli_qlog qlog;
     cli_seeded seeded;
     cli_header header;
     p2p_identity *identity;
 } runner;
-
-/* What can be recorded (see can_record in args.c). */
-static const p2p_transport_type *const RECORDED[] = {&p2p_tcp, NULL};
 
 void cli_configure(const cli_program *p, p2p_config *config) {
     *config = P2P_CONFIG_DEFAULTS;
@@ -42,8 +41,6 @@ void cli_configure(const cli_program *p, p2p_config *config) {
         config->security = p->options.security;
     if (p->options.muxers[0] != NULL)
         config->muxers = p->options.muxers;
-    if (p->options.record != NULL)
-        config->transports = RECORDED;
     config->log = (p2p_log){cli_log, (void *)&p->out, p->options.log};
 }
 
@@ -79,8 +76,10 @@ static bool start_recording(runner *r, uint8_t *key, size_t key_len) {
         return false;
     cli_system_random.fill(NULL, h->seed, sizeof h->seed);
     cli_seeded_init(&r->seeded, h->seed, "p2p recording: host");
-    if (!cli_seed_openssl(h->seed)) {
-        cli_fail(p, "OpenSSL does not take the recording's randomness; run without --record");
+    if (!cli_seed_libraries(h->seed)) {
+        cli_fail(p,
+            "the TLS libraries of this machine do not take the recording's randomness; run without "
+            "--record");
         return false;
     }
     h->version = p2p_bytes_text(p2p_version());
@@ -171,6 +170,8 @@ static void run_loop(runner *r) {
     cli_configure(r->program, &config);
     config.identity = r->identity;
     config.wall_ms = wall_clock_ms();
+    if (r->program->options.qlog != NULL)
+        config.qlog = (p2p_qlog){cli_qlog_write, &r->qlog};
     config.random = r->program->options.record != NULL ? (p2p_random){cli_seeded_fill, &r->seeded}
                                                        : cli_system_random;
     if (uv_loop_init(&r->loop) != 0) {
@@ -193,6 +194,8 @@ int cli_run(cli_program *p) {
     uint8_t key[P2P_PRIVATE_KEY_MAX];
     size_t key_len;
     r.program = p;
+    if (p->options.qlog != NULL && !cli_qlog_open(&r.qlog, p))
+        return p->status;
     if (!get_key(p, key, &key_len))
         return p->status;
     if (p->options.record != NULL && !start_recording(&r, key, key_len)) {
@@ -200,13 +203,15 @@ int cli_run(cli_program *p) {
         return p->status;
     }
     p2p_err err = p2p_identity_decode(&r.identity, p2p_bytes_of(key, key_len), &MEM);
-    if (err == P2P_OK)
-        run_loop(&r);
-    else
+    if (err != P2P_OK)
         cli_fail(p, "cannot use the key: %s", p2p_err_text(err));
+    else
+        run_loop(&r);
+    if (p->options.qlog != NULL)
+        cli_qlog_close(&r.qlog);
     p2p_wipe(key, sizeof key);
     cli_recorder_close(&r.recorder);
-    cli_unseed_openssl();
+    cli_unseed_libraries();
     p2p_identity_free(r.identity);
     return p->status;
 }

@@ -20,7 +20,7 @@ static void the_asker_learns_its_address(void **state) {
     size_t len;
     p2p_stun_msg msg;
     p2p_bytes request = p2p_bytes_of(raw, bare_request(raw));
-    check_ok(p2p_stun_answer(answer, sizeof answer, &len, request, &v6));
+    check_ok(p2p_stun_respond(answer, sizeof answer, &len, request, &v6));
     check(len <= 3 * request.len);
     check_ok(p2p_stun_parse(&msg, p2p_bytes_of(answer, len)));
     check(msg.class == P2P_STUN_SUCCESS && memcmp(&msg.mapped, &v6, sizeof v6) == 0);
@@ -38,7 +38,7 @@ static void no_answer_is_longer_than_three_requests(void **state) {
         for (size_t i = 0; i < unknown; i++)
             p2p_stun_put(&w, (p2p_stun_type)(0x100 + i), (p2p_bytes){0});
         p2p_store16(raw + 2, (uint16_t)(w.len - P2P_STUN_HEADER));
-        check_ok(p2p_stun_answer(answer, sizeof answer, &len, p2p_writer_view(&w), &v6));
+        check_ok(p2p_stun_respond(answer, sizeof answer, &len, p2p_writer_view(&w), &v6));
         check(len > 0 && len <= 3 * w.len);
     }
 }
@@ -52,7 +52,7 @@ static void a_broken_request_is_told_so(void **state) {
     p2p_writer w = p2p_stun_begin(raw, sizeof raw, P2P_STUN_REQUEST, 1, transaction);
     p2p_stun_put(&w, P2P_STUN_PRIORITY, P2P_LITERAL("odd"));
     p2p_store16(raw + 2, (uint16_t)(w.len - P2P_STUN_HEADER));
-    check_ok(p2p_stun_answer(answer, sizeof answer, &len, p2p_writer_view(&w), &v4));
+    check_ok(p2p_stun_respond(answer, sizeof answer, &len, p2p_writer_view(&w), &v4));
     check_ok(p2p_stun_parse(&msg, p2p_bytes_of(answer, len)));
     check(msg.error_code == P2P_STUN_BAD_REQUEST);
 }
@@ -65,13 +65,13 @@ static void nothing_but_plain_requests_is_answered(void **state) {
     for (int class = P2P_STUN_INDICATION; class <= P2P_STUN_ERROR; class ++) {
         p2p_writer w = p2p_stun_begin(raw, sizeof raw, (p2p_stun_class) class, 1, transaction);
         check_err(P2P_ERR_UNSUPPORTED,
-            p2p_stun_answer(answer, sizeof answer, &len, p2p_writer_view(&w), &v4));
+            p2p_stun_respond(answer, sizeof answer, &len, p2p_writer_view(&w), &v4));
     }
     p2p_writer w = p2p_stun_begin(raw, sizeof raw, P2P_STUN_REQUEST, 1, transaction);
     p2p_stun_put_integrity(&w, P2P_LITERAL("key"));
     check_err(P2P_ERR_UNSUPPORTED,
-        p2p_stun_answer(answer, sizeof answer, &len, p2p_writer_view(&w), &v4));
-    check_err(P2P_ERR_MALFORMED, p2p_stun_answer(answer, sizeof answer, &len,
+        p2p_stun_respond(answer, sizeof answer, &len, p2p_writer_view(&w), &v4));
+    check_err(P2P_ERR_MALFORMED, p2p_stun_respond(answer, sizeof answer, &len,
                                      P2P_LITERAL("this is not a STUN message"), &v4));
 }
 
