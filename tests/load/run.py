@@ -30,10 +30,11 @@ import time
 
 LISTEN = ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0/ws", "/ip4/127.0.0.1/udp/0/quic-v1",
           "/ip4/127.0.0.1/udp/0/quic-v1/webtransport", "/ip4/127.0.0.1/udp/0/webrtc-direct"]
-WARM_UP_SECONDS = 30
+WARM_UP_SECONDS = 45  # until as many vanished clients time out as vanish
 READY_SECONDS = 60
 QUIET_SECONDS = 180  # a connection that vanished is noticed after 30 s; more is patience with the machine
-# The allocator keeps pages that are only partly in use, and how many depends on what came when.
+# The allocator keeps pages that are only partly in use, and how many depends on the largest number of clients at once. In a minute
+# this hides a leak below 1.3 KiB for each of 2300 connections, in an hour one of 20 bytes.
 ALLOWED_BYTES = 3 << 20
 
 
