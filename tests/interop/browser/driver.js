@@ -20,7 +20,7 @@ const KEY_TYPES = ['ed25519', 'secp256k1', 'rsa']
 const MUXERS = ['yamux', 'mplex']
 
 async function main () {
-  const { target, tests, browserName, pageOptions } = parse(process.argv.slice(2))
+  const { target, tests, browserName, reload, pageOptions } = parse(process.argv.slice(2))
   const server = await servePage(FILES)
   const { page, close } = await BROWSERS[browserName]()
   let passed = false
@@ -29,7 +29,12 @@ async function main () {
     await page.exposeFunction('reportResult', line => console.log(line))
     await page.goto(`http://127.0.0.1:${server.address().port}/`)
     // One argument, because that is all that playwright passes on.
-    passed = await page.evaluate(task => window.dial(...task), [target, tests, pageOptions])
+    const dial = () => page.evaluate(task => window.dial(...task), [target, tests, pageOptions])
+    passed = await dial()
+    if (passed && reload) {
+      await page.reload() // nobody says goodbye
+      passed = await dial()
+    }
   } finally {
     await close()
     server.close()
@@ -47,7 +52,8 @@ function parse (args) {
         security: { type: 'string', default: 'noise' },
         muxer: { type: 'string', default: 'yamux,mplex' },
         'key-type': { type: 'string', default: 'ed25519' },
-        'dialer-version': { type: 'string', default: '1' }
+        'dialer-version': { type: 'string', default: '1' },
+        reload: { type: 'boolean', default: false }
       }
     })
     const [command, target, ...tests] = positionals
@@ -60,7 +66,7 @@ function parse (args) {
     if (!muxer.every(name => MUXERS.includes(name))) usage(`unknown muxer in ${values.muxer}`)
     const problem = checkTests(tests)
     if (problem != null) usage(problem)
-    return { target, tests, browserName: values.browser, pageOptions: { muxer, keyType: values['key-type'] } }
+    return { target, tests, browserName: values.browser, reload: values.reload, pageOptions: { muxer, keyType: values['key-type'] } }
   } catch (error) {
     return usage(error.message)
   }
