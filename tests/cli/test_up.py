@@ -792,6 +792,25 @@ def test_bad_hellos_end_their_stream_only():
 # --- the end
 
 
+def test_output_that_nobody_reads_does_not_stop_it():
+    for form in ((), ("--json",)):
+        with up(*form) as node:
+            token = node.token()
+            for _ in range(300):  # a pipe holds 64 KiB
+                status, _, _ = node.ask("/api/hello", "POST", json.dumps({"text": "x" * 1000}),
+                                        {"X-P2P-Token": token, "Content-Type": "application/json"})
+                assert status == 200
+            while "xxx" not in (line := node.line()):
+                pass
+            while "xxx" in line:
+                node.act("/api/hello", {"text": "again"})
+                line = node.line()
+            lost = json.loads(line)["lines"] if form else int(re.match(r"\((\d+) lines are missing", line)[1])
+            assert 100 < lost < 300, lost
+            node.until("again")
+            node.stop()
+
+
 def test_ends_in_good_order():
     for how in (signal.SIGINT, signal.SIGTERM):
         with up() as node, listener() as other:

@@ -3,6 +3,7 @@
 #include "up.h"
 
 #include <limits.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,14 +14,6 @@ uint64_t up_wall_ms(void) {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-void up_catch_up(up *u) {
-    p2p_host_input(u->host, &(p2p_input){.type = P2P_INPUT_TICK, .now = uv_hrtime()});
-}
-
-void up_wake(up *u) {
-    p2p_node_kick(u->node);
 }
 
 void up_finish(up *u) {
@@ -92,6 +85,7 @@ static void ready(up *u) {
             "folder with --web",
             u->http.where);
     up_print_start(u);
+    u->program->out.hurried = true;
     up_notify("READY=1");
     if (u->program->options.open)
         up_open_browser(u, u->http.url);
@@ -189,12 +183,22 @@ static void detach(cli_program *p) {
         up_peer_info_drop(conn);
 }
 
+/* Each connection takes a descriptor, and what a shell allows at first is few. */
+static void allow_descriptors(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int run(cli_program *p) {
     up *u = p->self;
     char key[PATH_MAX];
     int lock;
     u->program = p;
     u->started_ms = up_wall_ms();
+    allow_descriptors();
     u->http.web = -1;
     if (!up_listen_check(u) || (!p->options.no_page && !up_page_parse(u)))
         return p->status;

@@ -37,10 +37,6 @@ struct up {
 
 /* Unix time. */
 uint64_t up_wall_ms(void);
-/* The host's clock stands still between its inputs: to be called before the host is told to do
- * something from outside of its callbacks. up_wake lets it do that afterwards. */
-void up_catch_up(up *u);
-void up_wake(up *u);
 /* Closes everything in good order; the process ends when that is done. */
 void up_finish(up *u);
 
