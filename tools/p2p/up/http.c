@@ -91,6 +91,7 @@ static enum MHD_Result send_answer(up_request *r) {
         (void)MHD_add_response_header(r->response, HEADERS[i][0], HEADERS[i][1]);
     enum MHD_Result result = MHD_queue_response(r->connection, r->status, r->response);
     MHD_destroy_response(r->response);
+    r->response = NULL;
     return result;
 }
 
@@ -226,6 +227,8 @@ static void on_done(void *ctx, struct MHD_Connection *connection, void **own,
         return;
     up_api_forget(ctx, r);
     p2p_list_remove(&r->node);
+    if (r->response != NULL) /* it came too late */
+        MHD_destroy_response(r->response);
     free(r->body);
     free(r);
     *own = NULL;

@@ -28,8 +28,15 @@ static void print_addrs(up *u, bool browsers) {
     p2p_multiaddr addr;
     for (size_t i = 0; p2p_host_addr(u->host, i, &addr); i++)
         if (for_browsers(&addr) == browsers)
-            cli_say(&u->program->out, CLI_GREEN, "  %s",
+            cli_say(&u->program->out, CLI_PLAIN, "  %s",
                 cli_addr_text(text, &addr, p2p_host_peer(u->host)));
+}
+
+void up_print_addrs(up *u) {
+    cli_say(&u->program->out, CLI_PLAIN, "addresses for any peer:");
+    print_addrs(u, false);
+    cli_say(&u->program->out, CLI_PLAIN, "addresses for browsers:");
+    print_addrs(u, true);
 }
 
 void up_print_start(up *u) {
@@ -42,12 +49,9 @@ void up_print_start(up *u) {
     cli_json_begin(&j, "ready");
     cli_json_end(&j, out);
     cli_say(out, CLI_PLAIN, "peer: %s", cli_peer_text(peer, p2p_host_peer(u->host)));
-    cli_say(out, CLI_PLAIN, "addresses for any peer:");
-    print_addrs(u, false);
-    cli_say(out, CLI_PLAIN, "addresses for browsers:");
-    print_addrs(u, true);
+    up_print_addrs(u);
     if (u->http.daemon != NULL)
-        cli_say(out, CLI_PLAIN, "page: %s", u->http.url);
+        cli_say(out, CLI_GREEN, "page: %s", u->http.url);
     cli_say(out, CLI_PLAIN, "ready");
 }
 

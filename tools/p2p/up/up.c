@@ -77,20 +77,6 @@ static void attach(cli_program *p, p2p_node *node, struct uv_loop_s *loop) {
         up_typed_start(u);
 }
 
-/* A node without the page's files still answers the rest. */
-static void ready(up *u) {
-    if (u->http.daemon != NULL && u->http.web < 0)
-        cli_note(&u->program->out, CLI_YELLOW,
-            "p2p: the page's files are not in %.300s; build them with `./dev build`, or name their "
-            "folder with --web",
-            u->http.where);
-    up_print_start(u);
-    u->program->out.hurried = true;
-    up_notify("READY=1");
-    if (u->program->options.open)
-        up_open_browser(u, u->http.url);
-}
-
 /* --- what happens --- */
 
 static void tell_conn(up *u, const char *name, const p2p_event *event) {
@@ -123,13 +109,48 @@ static void tell_inbound_failed(up *u, const p2p_event *event) {
     up_events_send(u, "inbound-failed", &j);
 }
 
+/* FNV-1a. */
+static uint64_t hash_of(p2p_bytes bytes) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < bytes.len; i++)
+        hash = (hash ^ bytes.ptr[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+/* The host says that something changed; people are told when it is something they see. */
+static bool addresses_changed(up *u) {
+    static cli_json j;
+    cli_json_open(&j);
+    up_describe_addrs(u, &j);
+    uint64_t hash = hash_of(cli_json_close(&j)), before = u->addrs_hash;
+    u->addrs_hash = hash;
+    return hash != before;
+}
+
 static void tell_addresses(up *u) {
     static cli_json j;
-    if (!u->listening.ready)
+    if (!u->listening.ready || !addresses_changed(u))
         return;
     cli_json_begin(&j, "addresses");
     up_describe_addrs(u, &j);
     up_events_send(u, "addresses", &j);
+    cli_say(&u->program->out, CLI_YELLOW, "%-12s  have changed", "addresses");
+    up_print_addrs(u);
+}
+
+/* A node without the page's files still answers the rest. */
+static void ready(up *u) {
+    if (u->http.daemon != NULL && u->http.web < 0)
+        cli_note(&u->program->out, CLI_YELLOW,
+            "p2p: the page's files are not in %.300s; build them with `./dev build`, or name their "
+            "folder with --web",
+            u->http.where);
+    (void)addresses_changed(u);
+    up_print_start(u);
+    u->program->out.hurried = true;
+    up_notify("READY=1");
+    if (u->program->options.open)
+        up_open_browser(u, u->http.url);
 }
 
 static void tell(up *u, const p2p_event *event) {
@@ -215,7 +236,7 @@ const cli_command cli_up = {.name = "up",
     .operands = "",
     .options =
         " listen port key tls-cert tls-key ephemeral page no-page web open security muxer json log "
-        "hello-stdin ",
+        "qlog hello-stdin ",
     .about = "be a node with everything on, and show it on a page",
     .help =
         "Starts a node that any libp2p peer and any browser can dial: TCP, WebSocket, QUIC,\n"
