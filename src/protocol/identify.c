@@ -109,6 +109,8 @@ static void tell(p2p_stream *stream, p2p_identify *own) {
             .agent = p2p_bytes_text(own->params.agent),
             .protocol_version = p2p_bytes_text(PROTOCOL_VERSION),
             .signed_record = p2p_bytes_of(own->record, own->record_len),
+            /* spec: identify #observedaddr: the connection source address of the peer as observed.
+             */
             .observed = *p2p_conn_remote(p2p_stream_conn(stream)),
             .addrs = addrs,
             .addr_count = count,

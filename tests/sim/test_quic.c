@@ -112,6 +112,8 @@ static void note_dial(node *self, const p2p_event *event) {
         dial_reason = event->reason;
 }
 
+/* spec: quic #peer-authentication: peers authenticate each other using the handshake logic of the
+ * libp2p TLS spec. */
 static void another_peer_than_expected_is_refused(void **state) {
     (void)state;
     world w;
