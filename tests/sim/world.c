@@ -405,7 +405,8 @@ static void send_datagram(node *n, sim_socket *s, const p2p_datagrams *d, p2p_by
     world *w = n->world;
     sim_socket *to = find_bound(w, DATAGRAM, &d->remote);
     w->datagrams++;
-    if (to == NULL)
+    bool wrong_source = d->local.family == 4 && memcmp(d->local.ip, n->ip.ip, 4) != 0;
+    if (to == NULL || wrong_source)
         return;
     const link *l = world_path(w, n, to->owner);
     if (l->down || l->no_udp || (l->mtu > 0 && bytes.len > l->mtu) ||
