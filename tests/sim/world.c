@@ -813,6 +813,17 @@ size_t world_raw_send(node *n, p2p_socket socket, p2p_bytes bytes) {
     return bytes.len;
 }
 
+p2p_socket world_raw_bind(node *n, uint16_t port) {
+    p2p_sockaddr local = n->ip;
+    local.port = port;
+    new_socket(n, ++n->next_socket, DATAGRAM, &local)->open = true;
+    return n->next_socket;
+}
+
+void world_raw_datagram(node *n, p2p_socket socket, const p2p_sockaddr *to, p2p_bytes bytes) {
+    send_datagram(n, find_socket(n, socket), &(p2p_datagrams){.remote = *to}, bytes);
+}
+
 void world_raw_close(node *n, p2p_socket socket, bool abort) {
     sim_socket *s = find_socket(n, socket);
     if (s != NULL)
