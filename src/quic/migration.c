@@ -41,7 +41,10 @@ static void move(p2p_quic_conn *conn, const p2p_sockaddr *to) {
 }
 
 p2p_sockaddr p2p_quic_conn_source(const p2p_quic_conn *conn) {
-    return conn->astray ? (p2p_sockaddr){0} : conn->local;
+    p2p_sockaddr source = conn->local;
+    if (conn->astray)
+        source.family = 0;
+    return source;
 }
 
 void p2p_quic_conn_interfaces(p2p_quic_conn *conn, const p2p_sockaddr *addrs, size_t count) {
