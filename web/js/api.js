@@ -15,7 +15,7 @@ export class NodeApi extends EventTarget {
 
   listen () {
     const source = new EventSource('/api/events')
-    source.onopen = () => this.describe().catch(() => this.gone(source))
+    source.onopen = () => this.describe().then(node => this.tell('up', node), () => this.gone(source))
     source.onerror = () => this.gone(source)
     for (const type of EVENTS) {
       source.addEventListener(type, event => this.tell(type, JSON.parse(event.data)))
@@ -35,9 +35,8 @@ export class NodeApi extends EventTarget {
 
   async describe () {
     const node = await this.get('/api/node')
-    node.clock = node.now_ms - Date.now() // add to this browser's clock to get the node's
     this.node = node
-    this.tell('up', node)
+    return node
   }
 
   peers () {

@@ -41,3 +41,12 @@ export function shortPeer (peer) {
 export function plural (count, one, many = `${one}s`) {
   return `${count} ${count === 1 ? one : many}`
 }
+
+// "js-libp2p/3.3.11 browser/Mozilla/5.0 (…) Firefox/153.0" is long.
+export function agentText (agent) {
+  if (!agent) return '–'
+  const product = agent.split(' ')[0]
+  if (!/ browser\//.test(agent)) return product
+  const browser = ['Firefox', 'Edg', 'Chrome', 'Safari'].find(name => agent.includes(`${name}/`)) ?? 'a browser'
+  return `${product} in ${browser.replace('Edg', 'Edge')}`
+}

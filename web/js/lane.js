@@ -142,11 +142,11 @@ export class Lane extends EventTarget {
     this.throughput = {}
     this.changed()
     try {
-      const report = (direction, rate) => {
-        this.throughput[direction] = rate
+      const report = (direction, count) => {
+        this.throughput = { direction, count }
         this.changed()
       }
-      this.throughput = { ...await measure(this.connection, report, AbortSignal.timeout(PERF_TIMEOUT)), done: true }
+      this.throughput = await measure(this.connection, report, AbortSignal.timeout(PERF_TIMEOUT))
     } catch (error) {
       this.throughput = { error: error.message }
     } finally {

@@ -54,6 +54,11 @@ export class Lanes extends EventTarget {
     this.node = undefined
   }
 
+  // Says goodbye, so that the node need not wait for silence.
+  leave () {
+    for (const lane of this.all) lane.connection?.abort(new Error('the page was closed'))
+  }
+
   changed () {
     this.dispatchEvent(new Event('change'))
   }
