@@ -28,7 +28,7 @@ if [ ! -f "$built/libp2p.js" ]; then
     cp -R "$here/package.json" "$here/bundle" "$built"
     (cd "$built" && step npm install --ignore-scripts --legacy-peer-deps --no-package-lock --no-audit --no-fund --loglevel error)
     (cd "$built" && step node_modules/.bin/esbuild bundle/libp2p.js --bundle --minify --format=esm \
-        --platform=browser --target=chrome111,firefox114 --define:global=globalThis --legal-comments=none --outfile=new.js)
+        --platform=browser --target=chrome116,firefox125 --define:global=globalThis --legal-comments=none --outfile=new.js)
     mv "$built/new.js" "$built/libp2p.js"
     rm -rf "$built/node_modules"
 fi

@@ -9,7 +9,7 @@ import { chromium, LANES, open } from './browser.js'
 import { check, options, run, same, sleep, test, until } from './harness.js'
 import { startNode } from './up.js'
 
-const PICTURES = join(options.web, '../page')
+const PICTURES = join(options.web, '../../page')
 
 let node = await startNode()
 const browser = await chromium()
@@ -150,7 +150,11 @@ test('dark and light, as the system says or as one chooses, on wide and narrow s
     await sleep(200)
     await page.screenshot({ path: join(PICTURES, `${scheme}.png`), fullPage: true })
   }
-  if (options.picture != null) await page.screenshot({ path: options.picture, clip: { x: 80, y: 0, width: 1120, height: 960 } })
+  if (options.picture != null) {
+    await page.setViewport({ width: 1120, height: 1000 })
+    const bottom = await page.$eval('.between', drawing => drawing.getBoundingClientRect().bottom)
+    await page.screenshot({ path: options.picture, clip: { x: 0, y: 0, width: 1120, height: Math.ceil(bottom) + 30 } })
+  }
   await page.setViewport({ width: 390, height: 844 })
   same(await page.evaluate(() => document.documentElement.scrollWidth), 390, 'a phone has to scroll sideways')
   await page.screenshot({ path: join(PICTURES, 'phone.png'), fullPage: true })

@@ -60,6 +60,7 @@ test('every step that a transport reports is one of its steps', async () => {
 test('numbers as people read them', async () => {
   same([0, 999, 1000, 12_345, 9_900_000, 3e9].map(format.bytes), ['0 B', '999 B', '1.0 kB', '12 kB', '9.9 MB', '3.0 GB'])
   same([0.44, 9.96, 87.4, 12_000].map(format.milliseconds), ['0.4 ms', '10.0 ms', '87 ms', '12 s'])
+  same([0.2, 23.6].map(format.duration), ['<1 ms', '24 ms'])
   same([900, 61_000, 3_700_000, 90_000_000].map(format.age), ['0 s', '1 min', '1 h 1 min', '1 d 1 h'])
   same(format.shortPeer(PEER), '…' + PEER.slice(-8))
   same([format.plural(1, 'peer'), format.plural(2, 'address', 'addresses')], ['1 peer', '2 addresses'])

@@ -21,6 +21,11 @@ export function milliseconds (ms) {
   return `${Math.round(ms / 1000)} s`
 }
 
+// A step of a connection: tenths would be noise.
+export function duration (ms) {
+  return ms < 1 ? '<1 ms' : `${Math.round(ms)} ms`
+}
+
 export function age (ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000))
   if (seconds < MINUTE) return `${seconds} s`

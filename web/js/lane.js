@@ -18,6 +18,11 @@ const PING_TIMEOUT = 4000
 const PERF_TIMEOUT = 30_000
 const MOST_ROUND_TRIPS = 60
 
+const ELSEWHERE = {
+  why: 'This page came from another machine, and the node says only its loopback addresses.',
+  try: 'See with which --listen the node was started, and whether it has a network.'
+}
+
 export class Lane extends EventTarget {
   constructor (transport, tab, browser) {
     super()
@@ -38,7 +43,7 @@ export class Lane extends EventTarget {
     const usable = this.usable(addresses)
     const reason = cannotDial(this.transport.id, addresses, this.browser)
     if (reason != null) return this.failed(reason)
-    if (usable.length === 0) return this.failed(cannotDial(this.transport.id, [], this.browser))
+    if (usable.length === 0) return this.failed(ELSEWHERE)
     for (const address of usable) {
       await this.dial(address, controller)
       if (controller.signal.aborted || this.state !== 'failed') return

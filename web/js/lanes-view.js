@@ -5,7 +5,7 @@
 import { withoutHashes } from './addrs.js'
 import { median, Sparkline } from './chart.js'
 import { el, setText } from './dom.js'
-import { bytes, milliseconds, rate } from './format.js'
+import { bytes, duration, milliseconds, rate } from './format.js'
 
 const STATE = { waiting: 'Waiting', dialling: 'Connecting…', connected: 'Connected', failed: 'Not connected', lost: 'Lost' }
 const STEP_STATE = { todo: 'to come', now: 'under way', done: 'done', failed: 'failed' }
@@ -60,11 +60,11 @@ export class LaneView {
   show () {
     const { lane } = this
     this.element.dataset.state = lane.state
-    setText(this.state, lane.state === 'connected' ? `Connected in ${milliseconds(lane.connectMs)}` : STATE[lane.state])
+    setText(this.state, lane.state === 'connected' ? `Connected in ${duration(lane.connectMs)}` : STATE[lane.state])
     lane.steps.forEach((step, i) => {
       const { item, time, spoken } = this.steps[i]
       item.dataset.state = step.state
-      setText(time, step.ms == null ? '' : milliseconds(step.ms))
+      setText(time, step.ms == null ? '' : duration(step.ms))
       setText(spoken, `, ${STEP_STATE[step.state]}`)
     })
     setText(this.address, lane.address == null ? 'none yet' : withoutHashes(lane.address))

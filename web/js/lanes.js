@@ -39,14 +39,17 @@ export class Lanes extends EventTarget {
     for (const type of ['failed', 'dialling']) lane.addEventListener(type, () => this.changed())
   }
 
-  // The node is there, perhaps again: every lane that does not live is dialled. After a restart the old connections are dead, even
-  // where the browser has not noticed.
+  // The node is there, perhaps again, or it has other addresses now. After a restart the old connections are dead, even where the
+  // browser has not noticed. A lane that failed gets another try if it has anything new to try.
   nodeIs (node) {
-    const restarted = this.started != null && this.started !== node.started_ms
+    const restarted = this.started !== node.started_ms
     this.started = node.started_ms
     this.node = node
     for (const lane of this.all) {
-      if (restarted || lane.state !== 'connected') lane.connect(addressesFor(lane.transport.id, node, this.browser))
+      const addresses = addressesFor(lane.transport.id, node, this.browser)
+      const known = lane.addresses?.join() === addresses.join()
+      if (restarted || lane.state === 'lost' || (lane.state === 'failed' && !known)) lane.connect(addresses)
+      else lane.addresses = addresses
     }
   }
 

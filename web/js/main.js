@@ -62,6 +62,7 @@ async function main () {
       refresh()
     })
   }
+  api.addEventListener('addresses', () => api.describe().then(node => lanes.nodeIs(node), () => {}))
   api.addEventListener('stats', ({ detail }) => {
     nodeView.showStats(detail)
     refresh()

@@ -5,7 +5,7 @@
 
 import { isLoopbackHost, reach } from './addrs.js'
 
-const TOO_OLD = 'Update the browser: Chromium 111, Firefox 114 and Safari 26.4 or newer have it.'
+const TOO_OLD = 'Use a newer browser: Chromium 116 or Firefox 125 at least.'
 const HASHES_CHANGE = 'Reload the page: it asks the node for its addresses of today.'
 const FIREWALL = port => `Look for a firewall that drops UDP${port ? ` on port ${port}` : ''}; on the node’s machine: allow it there.`
 
@@ -52,8 +52,8 @@ export function explain (transport, step, message, address, browser) {
     }
   }
   if (step === 'ice') {
-    return browser.firefox && isLoopback(address ?? '')
-      ? { why: 'Firefox sends no WebRTC to a loopback address.', try: 'Use the node’s address in the local network, or a Chromium.' }
+    return isLoopback(address ?? '')
+      ? { why: 'No answer came back by UDP. A browser sends WebRTC only by a network, and this machine seems to have none but itself.', try: 'Connect this machine to a network, and try again.' }
       : { why: 'No answer came back by UDP.', try: `${FIREWALL(port)}${browser.firefox ? ' Firefox also needs a default route: be on a network.' : ''}` }
   }
   return { why: 'The encrypted session could not be set up.', try: HASHES_CHANGE }
