@@ -7,7 +7,7 @@ import { median, Sparkline } from './chart.js'
 import { el, setText } from './dom.js'
 import { bytes, duration, milliseconds, rate } from './format.js'
 
-const STATE = { waiting: 'Waiting', dialling: 'Connecting…', connected: 'Connected', failed: 'Not connected', lost: 'Lost' }
+const STATE = { waiting: 'Waiting', dialling: 'Connecting…', connected: 'Connected', failed: 'Not connected', lost: 'Lost; tries again' }
 const STEP_STATE = { todo: 'to come', now: 'under way', done: 'done', failed: 'failed' }
 
 export class LaneView {

@@ -39,17 +39,24 @@ export class Lanes extends EventTarget {
     for (const type of ['failed', 'dialling']) lane.addEventListener(type, () => this.changed())
   }
 
-  // The node is there, perhaps again, or it has other addresses now. After a restart the old connections are dead, even where the
-  // browser has not noticed. A lane that failed gets another try if it has anything new to try.
+  // The node is there, perhaps again. After a restart the old connections are dead, even where the browser has not noticed.
   nodeIs (node) {
     const restarted = this.started !== node.started_ms
     this.started = node.started_ms
     this.node = node
     for (const lane of this.all) {
+      const dead = lane.state === 'lost' || lane.state === 'failed'
+      if (restarted || dead) lane.connect(addressesFor(lane.transport.id, node, this.browser))
+    }
+  }
+
+  // The node has other addresses now: a lane that failed gets another try if it has anything new to try.
+  addressesAre (node) {
+    for (const lane of this.all) {
       const addresses = addressesFor(lane.transport.id, node, this.browser)
       const known = lane.addresses?.join() === addresses.join()
-      if (restarted || lane.state === 'lost' || (lane.state === 'failed' && !known)) lane.connect(addresses)
-      else lane.addresses = addresses
+      lane.addresses = addresses
+      if (lane.state === 'failed' && !known) lane.again()
     }
   }
 

@@ -32,10 +32,11 @@ async function main () {
   let peers = []
   const showCells = () => cells.show(cellStates(lanes.connected.map(lane => lane.transport.name), peers, tab.peer))
   const refresh = soon(async () => {
+    let node
     if (api.node == null) peers = []
-    else [peers] = await Promise.all([api.peers(), api.describe()])
+    else [peers, node] = await Promise.all([api.peers(), api.describe()])
     nodeView.showPeers(peers)
-    if (api.node != null) nodeView.showLimits(api.node.limits)
+    if (node != null) nodeView.showLimits(node.limits)
     showCells()
   })
   nodeView.onchange = refresh
@@ -62,7 +63,7 @@ async function main () {
       refresh()
     })
   }
-  api.addEventListener('addresses', () => api.describe().then(node => lanes.nodeIs(node), () => {}))
+  api.addEventListener('addresses', () => api.describe().then(node => lanes.addressesAre(node), () => {}))
   api.addEventListener('stats', ({ detail }) => {
     nodeView.showStats(detail)
     refresh()
@@ -80,6 +81,7 @@ function showPeer (id, peer) {
 function showHeadline (api, lanes) {
   document.body.dataset.node = api.node == null ? 'gone' : 'up'
   setText(byId('headline'), headline(api.node, lanes))
+  document.title = api.node == null ? 'The node is gone' : `${plural(lanes.connected.length, 'connection')} – your node`
 }
 
 function headline (node, lanes) {
