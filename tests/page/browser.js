@@ -89,6 +89,15 @@ class Tab {
     for (const [stepState, time] of steps) check(stepState === 'done' && /^<?\d+ ms$/.test(time), `${id} shows a step as ${stepState}, "${time}"`)
   }
 
+  // Clicks, and waits for a throughput each way.
+  async measure (id) {
+    await this.page.click(`.lane[data-transport="${id}"] .lane-live button`)
+    await until(`the speed of ${id}`, async () => {
+      const { speed } = await this.lane(id)
+      return /^↑ [\d.]+ [kMG]B\/s {2}↓ [\d.]+ [kMG]B\/s$/.test(speed) || speed
+    }, 30_000)
+  }
+
   cells () {
     return this.page.$$eval('.cell', cells => cells.filter(cell => cell.dataset.state === 'shown').map(cell => cell.firstElementChild.textContent))
   }

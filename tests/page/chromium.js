@@ -40,11 +40,7 @@ test('the round trip is measured and drawn', async () => {
 
 for (const id of LANES) {
   test(`the speed of ${id} is measured by one click`, async () => {
-    await tab.page.click(`.lane[data-transport="${id}"] .lane-live button`)
-    await until('a result', async () => {
-      const { speed } = await tab.lane(id)
-      return /^↑ [\d.]+ [kMG]B\/s {2}↓ [\d.]+ [kMG]B\/s$/.test(speed) || speed
-    }, 30_000)
+    await tab.measure(id)
     same((await tab.lanes())[id], 'connected')
   })
 }
@@ -191,6 +187,19 @@ test('another Host, another Origin and a wrong token are refused', async () => {
   same(await status('/api/hello', post({})), 403)
   same(await status('/api/hello', post({ 'X-P2P-Token': 'wrong' })), 403)
   same(await status('/api/hello', post({ 'X-P2P-Token': token })), 200)
+})
+
+// ---- many tabs ----
+
+test('a browser opens only six connections to one server, and yet an eighth tab is alive', async () => {
+  const tabs = []
+  for (let i = 0; i < 8; i++) {
+    tabs.push(await open(browser, node.page))
+    await tabs.at(-1).connected('ws')
+  }
+  check(/^\d live connections?/.test(await tabs.at(-1).text('#headline')), await tabs.at(-1).text('#headline'))
+  await Promise.all(tabs.map(one => one.page.close()))
+  await tab.page.bringToFront()
 })
 
 // ---- when the node goes and comes ----

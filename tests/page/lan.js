@@ -23,10 +23,14 @@ test('Chromium connects by every transport when told that the page is secure', a
   for (const id of LANES) await tab.stepsAreShown(id)
 })
 
+let tab
+
 test('Firefox connects by every transport when told that the page is secure', async () => {
-  const tab = await open(await firefox({ 'dom.securecontext.allowlist': options.host }), node.page)
+  tab = await open(await firefox({ 'dom.securecontext.allowlist': options.host }), node.page)
   await tab.connected(...LANES)
   for (const id of LANES) await tab.stepsAreShown(id)
 })
+
+test('Firefox measures the speed of WebRTC by one click', () => tab.measure('webrtc-direct-v2'))
 
 await run()

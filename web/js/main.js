@@ -102,4 +102,7 @@ function soon (action) {
   }
 }
 
-main()
+main().catch(error => {
+  setText(byId('headline'), 'This browser cannot be a libp2p peer.')
+  setText(byId('lead'), `It says: ${error.message} Use a newer one: Chromium 116 or Firefox 125 at least.`)
+})

@@ -8,7 +8,7 @@ import { receive, send } from './streams.js'
 
 const PERF = '/perf/1.0.0'
 const BLOCK = new Uint8Array(64 * 1024)
-const SECONDS = 1.5
+const SECONDS = 1
 const LEAST = 1 << 20
 const MOST = 64 << 20
 
