@@ -6,7 +6,7 @@ const LOOPBACK = /^\/(ip4\/127\.|ip6\/::1\/|dns[46]?\/localhost\/)/
 const PRIVATE = /^\/(ip4\/(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.)|ip6\/(f[cd]|fe80))/i
 
 // How many addresses of one transport are tried before it counts as failed.
-export const MOST_TRIES = 3
+export const MOST_TRIES = 2
 
 export function reach (address) {
   if (LOOPBACK.test(address)) return 'loopback'

@@ -70,7 +70,7 @@ export const CELLS = {
       'They measure how long a message takes, and agree on a moment at which both dial each other (DCUtR).',
       'Both routers then see an outgoing connection, and let the answer in.'
     ],
-    needs: `${RELAY} Routers that keep a port for one connection; about seven in ten do.`
+    needs: `${RELAY} Routers that give one connection the same port whoever it goes to, as most do.`
   },
   'private→browser': { ...SIGNALLED, name: 'hole punching by WebRTC' },
   'browser→public': {

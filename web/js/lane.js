@@ -10,7 +10,7 @@ import { candidates, isLoopbackHost, reach } from './addrs.js'
 import { measure } from './perf.js'
 import { Pinger } from './ping.js'
 import { STEP_OF_EVENT } from './steps.js'
-import { cannotDial, explain } from './why.js'
+import { cannotDial, explain, TOO_LATE } from './why.js'
 
 const DIAL_TIMEOUT = 8000 // one address; ICE alone may take five seconds to give up
 const PING_INTERVAL = 1000
@@ -40,6 +40,7 @@ export class Lane extends EventTarget {
     const controller = this.controller = new AbortController()
     this.addresses = addresses
     this.failure = this.throughput = this.connection = undefined
+    this.resetSteps()
     const usable = this.usable(addresses)
     const reason = cannotDial(this.transport.id, addresses, this.browser)
     if (reason != null) return this.failed(reason)
@@ -68,7 +69,7 @@ export class Lane extends EventTarget {
     this.started = performance.now()
     this.become('dialling')
     const dial = new AbortController()
-    const timer = setTimeout(() => dial.abort(new Error('no answer in time')), DIAL_TIMEOUT)
+    const timer = setTimeout(() => dial.abort(new Error(TOO_LATE)), DIAL_TIMEOUT)
     const signal = AbortSignal.any([dial.signal, controller.signal])
     const onProgress = event => {
       if (controller.signal.aborted) return

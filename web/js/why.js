@@ -5,6 +5,9 @@
 
 import { isLoopbackHost, reach } from './addrs.js'
 
+// What a lane says when it gives up.
+export const TOO_LATE = 'no answer in time'
+
 const TOO_OLD = 'Use a newer browser: Chromium 116 or Firefox 125 at least.'
 const HASHES_CHANGE = 'Reload the page: it asks the node for its addresses of today.'
 const FIREWALL = port => `Look for a firewall that drops UDP${port ? ` on port ${port}` : ''}; on the node’s machine: allow it there.`
@@ -37,6 +40,9 @@ export function explain (transport, step, message, address, browser) {
   const port = address?.match(/\/(?:tcp|udp)\/(\d+)/)?.[1]
   if (/SDP is modified|munging/i.test(message)) {
     return { why: 'This browser forbids version 1’s way to say who it is (it edits the browser’s own offer).', try: 'Nothing to do: version 2 beside it does without.' }
+  }
+  if (step === 'noise' && message === TOO_LATE) {
+    return { why: 'Somebody answered, but the handshake did not end in time.', try: 'Try again. If it stays so, is the machine or the network very busy?' }
   }
   if (step === 'noise') return { why: 'Somebody answered, but did not prove to be this node.', try: 'Is another program on the node’s port? Restart the node and reload.' }
   if (step === 'identify') return { why: 'The connection stands, but the node did not introduce itself.', try: 'Look at the node’s terminal; p2p up --log debug says more.' }
