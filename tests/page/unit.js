@@ -29,12 +29,15 @@ test('an address is loopback, private or public', async () => {
     ['loopback', 'private', 'public', 'loopback', 'private', 'private', 'public'])
 })
 
-test('a page on this machine dials loopback first', async () => {
-  same(candidates([LOOPBACK, NEAR, FAR], { pageHost: '127.0.0.1' }), [LOOPBACK, NEAR])
+const NEAR_TOO = NEAR.replace('192.168.1.7', '10.0.0.7')
+
+test('a page on this machine dials loopback first, and one address of each kind', async () => {
+  same(candidates([LOOPBACK, NEAR, NEAR_TOO, FAR], { pageHost: '127.0.0.1' }), [LOOPBACK, NEAR, FAR])
+  same(candidates([LOOPBACK, NEAR, FAR], { pageHost: 'localhost', skipLoopback: true }), [NEAR, FAR])
 })
 
 test('a page from elsewhere dials the host it came from, and never its own loopback', async () => {
-  same(candidates([LOOPBACK, FAR, NEAR], { pageHost: '192.168.1.7' }), [NEAR, FAR])
+  same(candidates([LOOPBACK, FAR, NEAR_TOO, NEAR], { pageHost: '192.168.1.7' }), [NEAR, FAR])
 })
 
 test('a peer id and an address without hashes', async () => {
