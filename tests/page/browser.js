@@ -37,6 +37,14 @@ export async function open (browser, url, { width = 1280, height = 1000 } = {}) 
   await page.evaluateOnNewDocument(() => {
     window.violations = []
     document.addEventListener('securitypolicyviolation', event => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`))
+    // Every state that a lane or a step was shown in.
+    window.shown = []
+    new MutationObserver(changes => {
+      for (const { target } of changes) {
+        const lane = target.closest('.lane')
+        if (lane != null) window.shown.push(`${lane.dataset.transport} ${target === lane ? 'lane' : target.querySelector('.step-name')?.textContent} ${target.dataset.state}`)
+      }
+    }).observe(document, { subtree: true, attributeFilter: ['data-state'] })
   })
   await page.goto(url)
   return tab

@@ -24,6 +24,15 @@ test('all transports connect, with their steps and times', async () => {
   same(await tab.text('#headline'), '4 live connections between this tab and your node.')
 })
 
+test('each step was shown as it happened', async () => {
+  const shown = await tab.page.evaluate(() => window.shown)
+  for (const [id, first] of [['ws', 'TCP + HTTP'], ['webtransport', 'QUIC + HTTP/3'], ['webrtc-direct', 'ICE'], ['webrtc-direct-v2', 'ICE']]) {
+    const moments = [`${id} lane dialling`, `${id} ${first} now`, `${id} Identify todo`, `${id} ${first} done`, `${id} Identify done`]
+    const places = moments.map(moment => shown.indexOf(moment))
+    check(places.every((place, i) => place > (places[i - 1] ?? -1)), `not shown in this order: ${moments}; but: ${shown}`)
+  }
+})
+
 test('the node sees one peer with a connection for each', async () => {
   const { peers } = await node.api('/api/peers')
   same(peers.map(peer => peer.connections.map(one => one.transport).sort()), [['webrtc-direct', 'webrtc-direct', 'webtransport', 'ws']])
