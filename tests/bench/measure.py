@@ -16,10 +16,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ENVIRONMENT = dict(os.environ, GOMAXPROCS="1", TOKIO_WORKER_THREADS="1")
 SENDER, RECEIVER = "0", "1"
 TCP, QUIC = "/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"
+WEBRTC = "/ip4/127.0.0.1/udp/0/webrtc-direct"
 DEADLINE = 300  # seconds a program may take; then it is killed and its case left out
 
 build = ROOT / "build" / "release"  # where our programs lie; run.py sets it
-programs = {}  # "ours", "go", "rust" -> path
+programs = {}  # "ours", "go", "rust", "js" -> path
 
 
 class Skip(Exception):
@@ -32,7 +33,7 @@ def program_path(name):
 
 def find_programs():
     programs["ours"] = program_path("bench-peer")
-    for who in ("go", "rust"):
+    for who in ("go", "rust", "js"):
         run = subprocess.run(["sh", ROOT / "tests/interop/setup.sh", who], capture_output=True, text=True, check=False)
         programs[who] = run.stdout.strip() or f"missing-{who}-peer"
 
