@@ -178,18 +178,30 @@ void p2p_wt_session_response(p2p_wt_session *session, const p2p_fields *fields) 
         p2p_wt_session_take_waiting(session);
 }
 
+/* What fits of the peer's UTF-8, whole characters without those that steer a terminal. */
+static void take_words(char *dst, size_t cap, p2p_bytes text) {
+    size_t len = 0;
+    for (size_t i = 0, width; i < text.len; i += width) {
+        uint8_t lead = text.ptr[i];
+        width = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+        if (lead < ' ' || lead == 0x7f || (lead == 0xc2 && text.ptr[i + 1] < 0xa0))
+            continue;
+        if (len + width >= cap)
+            break;
+        memcpy(dst + len, text.ptr + i, width);
+        len += width;
+    }
+    dst[len] = '\0';
+}
+
 static void closed_by_peer(p2p_wt_session *session, uint32_t code, p2p_bytes why) {
     p2p_reason reason = {
         .err = code == 0 ? P2P_ERR_EOF : P2P_ERR_RESET, .by_peer = true, .remote_code = code};
-    char words[96];
-    size_t len = 0;
-    for (size_t i = 0; i < why.len && len + 1 < sizeof words; i++)
-        if (why.ptr[i] >= ' ' && why.ptr[i] <= '~')
-            words[len++] = (char)why.ptr[i];
-    words[len] = '\0';
+    char words[160];
+    take_words(words, sizeof words, why);
     snprintf(reason.text, sizeof reason.text,
         "the peer closed the WebTransport session (code 0x%x)%s%s", (unsigned)code,
-        len > 0 ? ": " : "", words);
+        words[0] != '\0' ? ": " : "", words);
     p2p_wt_session_end(session, &reason);
 }
 

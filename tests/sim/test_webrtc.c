@@ -3,8 +3,7 @@
  *     a ──── 1 to 300 ms, lossy, disordered ──── b
  *
  * webrtc-direct between hosts: what the handshake proves, streams on data channels and their ends,
- * bad paths, an address that changes, and strangers. DTLS draws the provider's randomness, so no
- * scenario compares traces.
+ * bad paths, an address that changes, and strangers.
  */
 #include <p2p/perf.h>
 #include <p2p/ping.h>

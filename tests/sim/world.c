@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 
+#include "base/bytes.h"
+#include "p2p/seeded.h"
+
 /* What a socket of the simulated network may have under way in one direction. */
 enum { IN_FLIGHT_MAX = 4 * 1024 * 1024, DRAW_CAP = 256 * 1024, DATAGRAM_CAP = 65507 };
 
@@ -62,6 +65,14 @@ static void trace(world *w, uint64_t what) {
     w->trace = (w->trace ^ what) * UINT64_C(1099511628211);
 }
 
+static void trace_bytes(world *w, p2p_bytes bytes) {
+    size_t at = 0;
+    for (; at + 8 <= bytes.len; at += 8)
+        trace(w, p2p_load64(bytes.ptr + at));
+    for (; at < bytes.len; at++)
+        trace(w, bytes.ptr[at]);
+}
+
 static bool before(const happening *a, const happening *b) {
     return a->when != b->when ? a->when < b->when : a->order < b->order;
 }
@@ -107,9 +118,17 @@ static happening *pop(world *w) {
 
 static const p2p_mem LIBC = {NULL, NULL};
 
+/* What OpenSSL and GnuTLS draw is part of the world, too. */
+static void seed_libraries(uint64_t seed) {
+    uint8_t bytes[CLI_SEED_LEN] = {0};
+    p2p_store64(bytes, seed);
+    check(cli_seed_libraries(bytes));
+}
+
 void world_init(world *w, uint64_t seed) {
     *w = (world){.seed = seed, .now = P2P_SECOND, .default_link = {.latency = P2P_MILLISECOND}};
     seeded_random_init(&w->random, seed);
+    seed_libraries(seed);
     p2p_map_init(&w->links, &LIBC, 0);
     snprintf(check_note, sizeof check_note, "world of seed %llu", (unsigned long long)seed);
 }
@@ -230,6 +249,7 @@ void world_deinit(world *w) {
         free(entry->value);
     p2p_map_deinit(&w->links);
     free(w->heap);
+    cli_unseed_libraries();
     check_note[0] = 0;
 }
 
@@ -321,6 +341,7 @@ static void give(node *n, p2p_input *input) {
         return;
     input->now = n->world->now;
     trace(n->world, (uint64_t)input->type * 31 + input->socket + input->len * 7 + n->world->now);
+    trace_bytes(n->world, p2p_bytes_of(input->data, input->len));
     if (n->host == NULL) {
         if (n->on_input != NULL)
             n->on_input(n, input);

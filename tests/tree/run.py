@@ -18,7 +18,7 @@ BUILD = pathlib.Path(sys.argv[1])
 ROOMS = ["base", "multi", "crypto", "identity", "stack", "secure", "mux", "transport", "quic", "webtransport", "webrtc",
          "swarm", "protocol", "host", "uv"]
 # Programs that need no part of the library but its public headers; the tools may also use the lowest rooms.
-PUBLIC_ONLY = ["tools", "examples", "tests/interop/c"]
+PUBLIC_ONLY = ["tools", "examples", "tests/interop/c", "tests/interop/contract"]
 TOOL_ROOMS = ("base", "crypto")
 # Names of the C library and system that a core object may not need: memory, text output, time, files, threads.
 FORBIDDEN = re.compile(r"^(malloc|calloc|realloc|free|printf|fprintf|puts|fopen|time|clock_gettime|gettimeofday|getenv"

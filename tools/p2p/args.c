@@ -339,18 +339,6 @@ static bool read_option(cli_program *p, int argc, char **argv, int *at) {
     return o->read(p, o->name, argv[++*at]);
 }
 
-/* QUIC's randomness is GnuTLS's own, which takes no seed: such a run cannot be had again. */
-static bool can_record(cli_program *p) {
-    const cli_options *o = &p->options;
-    bool udp = o->operand_count > 0 && strstr(o->operands[0], "/udp/") != NULL;
-    for (size_t i = 0; i < o->listen_count; i++)
-        udp = udp || strstr(o->listen[i], "/udp/") != NULL;
-    if (o->record == NULL || !udp)
-        return true;
-    cli_wrong_use(p, "only TCP can be recorded; give a /tcp/ address, or leave out --record");
-    return false;
-}
-
 bool cli_parse(cli_program *p, int argc, char **argv) {
     cli_options *options = &p->options;
     bool only_operands = false;
@@ -379,5 +367,5 @@ bool cli_parse(cli_program *p, int argc, char **argv) {
             p->command->operands);
         return false;
     }
-    return (p->command->check == NULL || p->command->check(p)) && can_record(p);
+    return p->command->check == NULL || p->command->check(p);
 }

@@ -14,8 +14,7 @@ static const char *const DEFAULT_LISTEN[] = {"/ip4/0.0.0.0/tcp/4001", "/ip6/::/t
     "/ip6/::/udp/4001/quic-v1/webtransport", "/ip4/0.0.0.0/udp/4001/webrtc-direct",
     "/ip6/::/udp/4001/webrtc-direct"};
 
-/* The first of them are TCP: only that can be recorded. */
-enum { DEFAULT_COUNT = sizeof DEFAULT_LISTEN / sizeof DEFAULT_LISTEN[0], DEFAULT_TCP = 2 };
+enum { DEFAULT_COUNT = sizeof DEFAULT_LISTEN / sizeof DEFAULT_LISTEN[0] };
 
 enum { TIMER_READY = 1 };
 
@@ -34,9 +33,7 @@ typedef struct server {
 } server;
 
 static const char *const *addresses(const cli_program *p, size_t *count) {
-    *count = p->options.record != NULL ? DEFAULT_TCP : DEFAULT_COUNT;
-    if (p->options.listen_count > 0)
-        *count = p->options.listen_count;
+    *count = p->options.listen_count > 0 ? p->options.listen_count : DEFAULT_COUNT;
     return p->options.listen_count > 0 ? p->options.listen : DEFAULT_LISTEN;
 }
 

@@ -131,7 +131,7 @@ static bool build_program(player *own, const cli_header *h) {
 static bool build_host(player *own, const cli_header *h) {
     p2p_config config;
     cli_seeded_init(&own->seeded, h->seed, "p2p recording: host");
-    if (!cli_seed_openssl(h->seed) ||
+    if (!cli_seed_libraries(h->seed) ||
         p2p_identity_decode(&own->identity, h->private_key, &MEM) != P2P_OK)
         return false;
     cli_configure(&own->program, &config);
@@ -337,7 +337,7 @@ int cli_replay(cli_program *p) {
     play(&own);
     p2p_host_free(own.host);
     p2p_identity_free(own.identity);
-    cli_unseed_openssl();
+    cli_unseed_libraries();
     fclose(own.file);
     free(own.program.self);
     free(own.args_text);

@@ -35,17 +35,12 @@ typedef struct runner {
     p2p_identity *identity;
 } runner;
 
-/* What can be recorded (see can_record in args.c). */
-static const p2p_transport_type *const RECORDED[] = {&p2p_tcp, NULL};
-
 void cli_configure(const cli_program *p, p2p_config *config) {
     *config = P2P_CONFIG_DEFAULTS;
     if (p->options.security[0] != NULL)
         config->security = p->options.security;
     if (p->options.muxers[0] != NULL)
         config->muxers = p->options.muxers;
-    if (p->options.record != NULL)
-        config->transports = RECORDED;
     config->log = (p2p_log){cli_log, (void *)&p->out, p->options.log};
 }
 
@@ -81,8 +76,10 @@ static bool start_recording(runner *r, uint8_t *key, size_t key_len) {
         return false;
     cli_system_random.fill(NULL, h->seed, sizeof h->seed);
     cli_seeded_init(&r->seeded, h->seed, "p2p recording: host");
-    if (!cli_seed_openssl(h->seed)) {
-        cli_fail(p, "OpenSSL does not take the recording's randomness; run without --record");
+    if (!cli_seed_libraries(h->seed)) {
+        cli_fail(p,
+            "the TLS libraries of this machine do not take the recording's randomness; run without "
+            "--record");
         return false;
     }
     h->version = p2p_bytes_text(p2p_version());
@@ -214,7 +211,7 @@ int cli_run(cli_program *p) {
         cli_qlog_close(&r.qlog);
     p2p_wipe(key, sizeof key);
     cli_recorder_close(&r.recorder);
-    cli_unseed_openssl();
+    cli_unseed_libraries();
     p2p_identity_free(r.identity);
     return p->status;
 }

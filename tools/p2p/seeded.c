@@ -2,10 +2,14 @@
 /*
  * The generator is HKDF (RFC 5869): the seed and a label give a key, the key and a counter give
  * blocks. OpenSSL gets it as a RAND_METHOD, which OpenSSL 3 still asks before its own providers.
+ * GnuTLS offers no such thing: this program has a gnutls_rnd of its own, which the dynamic linker
+ * finds before the library's, for the library's calls too. Without a seed it hands on to that one.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "seeded.h"
 
+#include <dlfcn.h>
+#include <gnutls/crypto.h>
 #include <openssl/rand.h>
 
 #include "base/bytes.h"
@@ -38,8 +42,8 @@ void cli_seeded_fill(void *ctx, uint8_t *dst, size_t len) {
 
 /* --- OpenSSL --- */
 
-/* A RAND_METHOD has no context. */
-static cli_seeded openssl_stream;
+/* Neither library gives its source of randomness a context. */
+static cli_seeded openssl_stream, gnutls_stream;
 
 static int give_bytes(unsigned char *dst, int len) {
     if (len < 0)
@@ -69,12 +73,51 @@ static const RAND_METHOD METHOD = {.seed = take_seed,
     .pseudorand = give_bytes,
     .status = is_ready};
 
-bool cli_seed_openssl(const uint8_t seed[CLI_SEED_LEN]) {
-    cli_seeded_init(&openssl_stream, seed, "p2p recording: OpenSSL");
-    return RAND_set_rand_method(&METHOD) == 1;
+/* --- GnuTLS --- */
+
+typedef int (*rnd_fn)(gnutls_rnd_level_t level, void *dst, size_t len);
+
+static bool gnutls_seeded;
+
+/* The library's own, which this one hides. */
+static int library_rnd(gnutls_rnd_level_t level, void *dst, size_t len) {
+    static rnd_fn own;
+    if (own == NULL)
+        *(void **)&own = dlsym(RTLD_NEXT, "gnutls_rnd");
+    return own == NULL ? GNUTLS_E_RANDOM_FAILED : own(level, dst, len);
 }
 
-void cli_unseed_openssl(void) {
+/* Visible to the dynamic linker. Called by GnuTLS and by ngtcp2's helper for it. */
+__attribute__((visibility("default"))) int gnutls_rnd(
+    gnutls_rnd_level_t level, void *dst, size_t len) {
+    if (!gnutls_seeded)
+        return library_rnd(level, dst, len);
+    cli_seeded_fill(&gnutls_stream, dst, len);
+    return 0;
+}
+
+/* A GnuTLS that was linked within itself would not ask ours. */
+static bool gnutls_asks(void) {
+    gnutls_datum_t key = {NULL, 0};
+    uint64_t counter = gnutls_stream.counter;
+    size_t left = gnutls_stream.left;
+    if (gnutls_key_generate(&key, 16) == 0)
+        gnutls_free(key.data);
+    return counter != gnutls_stream.counter || left != gnutls_stream.left;
+}
+
+/* --- both --- */
+
+bool cli_seed_libraries(const uint8_t seed[CLI_SEED_LEN]) {
+    cli_seeded_init(&openssl_stream, seed, "p2p recording: OpenSSL");
+    cli_seeded_init(&gnutls_stream, seed, "p2p recording: GnuTLS");
+    gnutls_seeded = true;
+    return gnutls_asks() && RAND_set_rand_method(&METHOD) == 1;
+}
+
+void cli_unseed_libraries(void) {
+    gnutls_seeded = false;
     (void)RAND_set_rand_method(NULL);
     p2p_wipe(&openssl_stream, sizeof openssl_stream);
+    p2p_wipe(&gnutls_stream, sizeof gnutls_stream);
 }

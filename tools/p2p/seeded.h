@@ -23,12 +23,12 @@ void cli_seeded_init(cli_seeded *s, const uint8_t seed[CLI_SEED_LEN], const char
 void cli_seeded_fill(void *ctx, uint8_t *dst, size_t len);
 
 /*
- * From here on OpenSSL's own randomness (certificate signatures, TLS key shares, blinding) comes
- * from the seed too, for the whole process: only a program may do that, never the library. False if
- * OpenSSL refuses.
+ * From here on the randomness of OpenSSL and GnuTLS (key shares, certificate signatures, blinding,
+ * QUIC's path challenges) comes from the seed too, for the whole process: only a program may do
+ * that, never the library. False if one of them does not take it.
  */
-bool cli_seed_openssl(const uint8_t seed[CLI_SEED_LEN]);
-/* Back to OpenSSL's own. */
-void cli_unseed_openssl(void);
+bool cli_seed_libraries(const uint8_t seed[CLI_SEED_LEN]);
+/* Back to their own. */
+void cli_unseed_libraries(void);
 
 #endif

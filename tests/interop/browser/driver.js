@@ -5,42 +5,23 @@
 // context, opens it in the distribution's browser without a window, and prints what it reports.
 
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:http'
 import { parseArgs } from 'node:util'
+import { BROWSERS, servePage } from './browsers.js'
 import { checkTests } from './interop.js'
 
-const BUNDLE = readFileSync(new URL('page.bundle.js', import.meta.url))
-const PAGE = '<!doctype html><meta charset="utf-8"><title>interop</title><script src="/page.js"></script>'
+const FILES = {
+  '/': {
+    type: 'text/html',
+    body: '<!doctype html><meta charset="utf-8"><title>interop</title><script src="/page.js"></script>'
+  },
+  '/page.js': { type: 'text/javascript', body: readFileSync(new URL('page.bundle.js', import.meta.url)) }
+}
 const KEY_TYPES = ['ed25519', 'secp256k1', 'rsa']
 const MUXERS = ['yamux', 'mplex']
-const CHROMIUM_ARGUMENTS = [
-  '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync'
-]
-
-// Each opens a browser and returns its page and a function that closes it.
-const BROWSERS = {
-  async chromium () {
-    const { chromium } = await import('playwright-core')
-    const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: CHROMIUM_ARGUMENTS })
-    const context = await browser.newContext({ ignoreHTTPSErrors: true })
-    const page = await context.newPage()
-    return { page, close: () => browser.close() }
-  },
-
-  async firefox () {
-    const { default: puppeteer } = await import('puppeteer-core')
-    const browser = await puppeteer.launch({
-      browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true, acceptInsecureCerts: true
-    })
-    const page = await browser.newPage()
-    return { page, close: () => browser.close() }
-  }
-}
 
 async function main () {
   const { target, tests, browserName, pageOptions } = parse(process.argv.slice(2))
-  const server = await servePage()
+  const server = await servePage(FILES)
   const { page, close } = await BROWSERS[browserName]()
   let passed = false
   try {
@@ -54,15 +35,6 @@ async function main () {
     server.close()
   }
   process.exit(passed ? 0 : 1)
-}
-
-function servePage () {
-  const server = createServer((request, response) => {
-    const isScript = request.url === '/page.js'
-    response.writeHead(200, { 'content-type': isScript ? 'text/javascript' : 'text/html' })
-    response.end(isScript ? BUNDLE : PAGE)
-  })
-  return new Promise(resolve => server.listen(0, '127.0.0.1', () => resolve(server)))
 }
 
 function parse (args) {

@@ -4,10 +4,10 @@
  * interface alone.
  *
  *     c-peer listen [--listen ADDR]… [--security noise,tls] [--muxer yamux,mplex] [--key-type TYPE]
+ *         [--raw]
  *     c-peer dial ADDR [options] TEST…
  *
- * `listen --echo-path /echo` also serves WebTransport sessions at that path: streams of both kinds
- * and datagrams come back; the text "close" on a stream closes the session, "drain" asks for it.
+ * `listen --raw` also serves browsers that speak no libp2p (raw.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,15 +15,15 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <uv.h>
 
 #include <p2p/node.h>
 #include <p2p/perf.h>
 #include <p2p/ping.h>
 #include <p2p/websocket.h>
-#include <p2p/webtransport.h>
+
+#include "certificate.h"
+#include "raw.h"
 
 enum { LIST_MAX = 8, LISTEN_MAX = 16, ECHO_MAX = 100000, TEST_PATIENCE_S = 60 };
 
@@ -36,7 +36,7 @@ typedef struct options {
     const p2p_security *security[LIST_MAX];
     const p2p_muxer *muxers[LIST_MAX];
     int dialer_version;
-    const char *echo_path;
+    bool raw;
 } options;
 
 static options opt = {.key = P2P_ED25519};
@@ -92,69 +92,6 @@ static void reset_readable(p2p_stream *stream, void *self) {
 static const char *const RESET_IDS[] = {"/interop/reset/1.0.0", NULL};
 static const p2p_protocol SERVE_RESET = {
     sizeof(p2p_protocol), RESET_IDS, true, true, nothing, reset_readable, nothing, nothing_closed};
-
-/* --- WebTransport without libp2p --- */
-
-/* A whole unidirectional stream of the client's comes back on one of ours. */
-static void echo_one_way(p2p_stream *stream) {
-    static uint8_t text[65536];
-    size_t len = p2p_stream_readable(stream), got = 0;
-    p2p_stream *back;
-    if (!p2p_stream_at_end(stream) && len > 0) {
-        while (len <= sizeof text && got < len) {
-            p2p_bytes view = p2p_stream_peek(stream);
-            memcpy(text + got, view.ptr, view.len);
-            got += view.len;
-            p2p_stream_consume(stream, view.len);
-        }
-        if (p2p_webtransport_open(p2p_webtransport_of(stream), true, &back) != P2P_OK)
-            return;
-        p2p_stream_write(back, (p2p_bytes){text, got});
-        p2p_stream_shut(back);
-    }
-}
-
-static void raw_readable(p2p_stream *stream, void *self) {
-    p2p_webtransport_session *session = p2p_webtransport_of(stream);
-    p2p_bytes view = p2p_stream_peek(stream);
-    if (p2p_webtransport_is_unidirectional(stream)) {
-        if (!p2p_stream_outbound(stream))
-            echo_one_way(stream);
-        return;
-    }
-    if (view.len == 5 && memcmp(view.ptr, "drain", 5) == 0)
-        p2p_webtransport_drain(session);
-    if (view.len == 5 && memcmp(view.ptr, "close", 5) == 0)
-        p2p_webtransport_close(session, 42, (p2p_bytes){(const uint8_t *)"so long", 7});
-    else
-        echo(stream, self);
-}
-
-static void raw_opened(p2p_webtransport_session *session, void *self) {
-    (void)session;
-    (void)self;
-    fprintf(stderr, "raw session opened\n");
-}
-
-static void raw_datagram(p2p_webtransport_session *session, p2p_bytes bytes, void *self) {
-    (void)self;
-    p2p_err lost = p2p_webtransport_send_datagram(session, bytes);
-    (void)lost;
-}
-
-static void raw_closed(p2p_webtransport_session *session, const p2p_reason *reason, void *self) {
-    (void)session;
-    (void)self;
-    fprintf(stderr, "raw session closed: code %u, %s\n", reason->remote_code, reason->text);
-}
-
-static const p2p_protocol RAW_STREAMS = {sizeof(p2p_protocol), ECHO_IDS, false, true, nothing,
-    raw_readable, raw_readable, nothing_closed};
-static p2p_webtransport_handler raw_handler = {.size = sizeof(p2p_webtransport_handler),
-    .streams = &RAW_STREAMS,
-    .opened = raw_opened,
-    .datagram = raw_datagram,
-    .closed = raw_closed};
 
 /* --- a client of echo --- */
 
@@ -700,6 +637,11 @@ static void parse(int argc, char **argv) {
     else if (dial)
         usage("dial needs an address");
     for (; at < argc && argv[at][0] == '-'; at += 2) {
+        if (strcmp(argv[at], "--raw") == 0) {
+            opt.raw = true;
+            at--;
+            continue;
+        }
         if (at + 1 >= argc)
             usage("an option without a value");
         if (strcmp(argv[at], "--listen") == 0 && opt.listen_count < LISTEN_MAX)
@@ -708,8 +650,6 @@ static void parse(int argc, char **argv) {
             parse_lists(argv[at], argv[at + 1]);
         else if (strcmp(argv[at], "--key-type") == 0)
             opt.key = parse_key(argv[at + 1]);
-        else if (strcmp(argv[at], "--echo-path") == 0)
-            opt.echo_path = argv[at + 1];
         else if (strcmp(argv[at], "--dialer-version") == 0)
             opt.dialer_version = atoi(argv[at + 1]);
         else
@@ -738,38 +678,6 @@ static void must(p2p_err err, const char *what) {
     exit(err == P2P_ERR_UNSUPPORTED ? 2 : 1);
 }
 
-/* A self-signed certificate for wss: every dialler of the contract accepts one. */
-static void make_certificate(void) {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *cert = X509_new();
-    X509_set_version(cert, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-    X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(cert), 7 * 24 * 3600);
-    X509_set_pubkey(cert, key);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
-        (const unsigned char *)"localhost", -1, -1, 0);
-    X509_set_issuer_name(cert, X509_get_subject_name(cert));
-    X509_EXTENSION *names =
-        X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1,IP:::1");
-    X509_add_ext(cert, names, -1);
-    X509_EXTENSION_free(names);
-    X509_sign(cert, key, EVP_sha256());
-    BIO *cert_pem = BIO_new(BIO_s_mem()), *key_pem = BIO_new(BIO_s_mem());
-    PEM_write_bio_X509(cert_pem, cert);
-    PEM_write_bio_PrivateKey(key_pem, key, NULL, NULL, 0, NULL, NULL);
-    char *cert_text, *key_text;
-    long cert_len = BIO_get_mem_data(cert_pem, &cert_text);
-    long key_len = BIO_get_mem_data(key_pem, &key_text);
-    must(p2p_websocket_set_certificate(host(), (p2p_bytes){(uint8_t *)cert_text, (size_t)cert_len},
-             (p2p_bytes){(uint8_t *)key_text, (size_t)key_len}),
-        "certificate");
-    BIO_free(cert_pem);
-    BIO_free(key_pem);
-    X509_free(cert);
-    EVP_PKEY_free(key);
-}
-
 int main(int argc, char **argv) {
     static const p2p_mem MEM = {0};
     static const p2p_random RANDOM = {fill_random, NULL};
@@ -791,10 +699,9 @@ int main(int argc, char **argv) {
     must(p2p_host_add_protocol(host(), &SERVE_ECHO, NULL), "echo");
     must(p2p_host_add_protocol(host(), &SERVE_RESET, NULL), "reset");
     must(p2p_host_add_protocol(host(), &SERVE_OPEN, NULL), "open");
-    make_certificate();
-    raw_handler.path = opt.echo_path;
-    if (opt.echo_path != NULL)
-        must(p2p_webtransport_serve(host(), &raw_handler, NULL), "echo path");
+    must(show_certificate(host()), "certificate");
+    if (opt.raw)
+        must(raw_serve(host()), "raw");
     pending_listens = opt.listen_count;
     for (size_t i = 0; i < opt.listen_count; i++)
         must(p2p_node_listen(node, opt.listen[i]), opt.listen[i]);

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+// Browsers against our listener, without libp2p in the page: run.js PACKAGES C_PEER. Each suite of
+// page.js runs in each browser at each address; what a suite cannot do somewhere is in LIMITS.
+
+import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { pathToFileURL } from 'node:url'
+
+const HERE = import.meta.dirname
+const SAID_MS = 20000
+const READY_MS = 20000
+
+// Where the listener is; the first address gets all cases, the others the short list. localhost is
+// ::1 first in Chromium and 127.0.0.1 first in Firefox, and neither tries the other: a server that
+// is to be reached by that name listens on one port of both.
+const PLACES = [
+  { name: '127.0.0.1', ip: '/ip4/127.0.0.1' },
+  { name: '[::1]', ip: '/ip6/::1' },
+  { name: 'localhost', ip: '/ip4/127.0.0.1', dial: '/dns/localhost' }
+]
+const SUITES = {
+  webtransport: { listen: port => `/udp/${port}/quic-v1/webtransport`, mark: '/webtransport/' }
+}
+// [browser, suite, case, reason], patterns as whole words or *
+const LIMITS = [
+  ['firefox', 'webtransport', 'a page that is loaded again lets go', 'Firefox 153 keeps the session of a page that was loaded again']
+]
+
+// ---- the listener ----
+
+class Listener {
+  lines = []
+  mark = 0 // lines that were said before the case
+  waiting = new Set()
+
+  constructor (program, addresses) {
+    this.process = spawn(program, ['listen', '--raw', ...addresses.flatMap(address => ['--listen', address])],
+      { stdio: ['pipe', 'pipe', 'ignore'] })
+    createInterface({ input: this.process.stdout }).on('line', line => {
+      this.lines.push(line)
+      for (const look of [...this.waiting]) look()
+    })
+  }
+
+  // The first line behind the mark that matches.
+  line (pattern, ms) {
+    const from = this.mark
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const found = this.lines.slice(from).find(line => pattern.test(line))
+        if (found == null) return
+        stop()
+        resolve(found)
+      }
+      const stop = () => {
+        clearTimeout(alarm)
+        this.waiting.delete(look)
+      }
+      const alarm = setTimeout(() => {
+        stop()
+        reject(new Error(`the listener did not say ${pattern}, but: ${this.lines.slice(from).join('; ') || 'nothing'}`))
+      }, ms)
+      this.waiting.add(look)
+      look()
+    })
+  }
+
+  ready () {
+    return this.line(/^ready$/, READY_MS)
+  }
+
+  addresses () {
+    return this.lines.filter(line => line.startsWith('/'))
+  }
+
+  close () {
+    this.process.stdin.end()
+  }
+}
+
+// A UDP port that is free on both loopback addresses a moment ago.
+async function freePort () {
+  for (;;) {
+    const [four, six] = [createSocket('udp4'), createSocket('udp6')]
+    const bind = (socket, port, host) => new Promise((resolve, reject) => {
+      socket.once('error', reject)
+      socket.bind(port, host, resolve)
+    })
+    try {
+      await bind(six, 0, '::1')
+      const { port } = six.address()
+      await bind(four, port, '127.0.0.1')
+      return port
+    } catch (error) {
+      if (error.code !== 'EADDRINUSE') throw error
+    } finally {
+      four.close()
+      six.close()
+    }
+  }
+}
+
+// ---- what is run ----
+
+const count = { passed: 0, failed: 0, skipped: 0 }
+
+function limit (...subject) {
+  return LIMITS.find(([...patterns]) => subject.every((word, i) => patterns[i] === '*' || patterns[i] === word))?.[3]
+}
+
+function record (where, result) {
+  if (result.ok) {
+    count.passed++
+  } else if (result.skipped != null) {
+    count.skipped++
+    console.log(`  skipped ${where}: ${result.skipped}`)
+  } else {
+    count.failed++
+    console.log(`  FAILED ${where}: ${result.failed}`)
+  }
+}
+
+async function runPlace (browser, page, listener, suite, place, full) {
+  const address = listener.addresses().find(text => text.startsWith(place.ip + '/') && text.includes(SUITES[suite].mark))
+  const target = place.dial == null ? address : place.dial + address.slice(place.ip.length)
+  const run = async (name, attempt) => {
+    const reason = limit(browser, suite, name)
+    listener.mark = listener.lines.length
+    record(`${browser} ${suite} at ${place.name}: ${name}`, reason != null ? { skipped: reason } : await attempt())
+  }
+  for (const name of await page.evaluate(([suite, short]) => window.namesOf(suite, short), [suite, !full])) {
+    await run(name, () => page.evaluate(task => window.runCase(...task), [suite, name, target]))
+  }
+  if (full) await run('a page that is loaded again lets go', () => leave(page, listener, suite, target))
+}
+
+async function leave (page, listener, suite, target) {
+  const left = await page.evaluate(suite => window.leftOf(suite), suite)
+  const result = await page.evaluate(task => window.stay(...task), [suite, target])
+  if (!result.ok) return result
+  await page.reload()
+  await page.waitForFunction(() => window.runCase != null)
+  try {
+    await listener.line(new RegExp(left), SAID_MS)
+    return result
+  } catch (error) {
+    return { failed: error.message }
+  }
+}
+
+async function load (page, url) {
+  await page.goto(url)
+  await page.waitForFunction(() => window.runCase != null)
+}
+
+function pageFiles () {
+  const files = {
+    '/': { type: 'text/html', body: '<!doctype html><meta charset="utf-8"><title>raw</title><body><script type="module" src="/page.js"></script>' },
+    '/empty': { type: 'text/html', body: '<!doctype html><title>empty</title>' }
+  }
+  for (const name of readdirSync(HERE)) {
+    if (name.endsWith('.js') && name !== 'run.js') {
+      files['/' + name] = { type: 'text/javascript', body: readFileSync(join(HERE, name)) }
+    }
+  }
+  return files
+}
+
+async function runBrowser (name, open, url, listener) {
+  const { page, close } = await open()
+  try {
+    page.on('pageerror', error => console.error(error.message))
+    await page.exposeFunction('serverSaid', source => listener.line(new RegExp(source), SAID_MS))
+    await load(page, url)
+    for (const suite of Object.keys(SUITES)) {
+      for (const place of PLACES) await runPlace(name, page, listener, suite, place, place === PLACES[0])
+    }
+  } catch (error) {
+    count.failed++
+    console.log(`  FAILED ${name}: ${error.message}`)
+  } finally {
+    await close()
+  }
+}
+
+async function main () {
+  const [packages, program] = process.argv.slice(2)
+  const { BROWSERS, servePage } = await import(pathToFileURL(join(packages, 'browsers.js')))
+  const port = await freePort()
+  const ips = new Set(PLACES.map(place => place.ip))
+  const listener = new Listener(program, [...ips].flatMap(ip => Object.values(SUITES).map(suite => ip + suite.listen(port))))
+  await listener.ready()
+  const server = await servePage(pageFiles())
+  for (const [name, open] of Object.entries(BROWSERS)) {
+    await runBrowser(name, open, `http://127.0.0.1:${server.address().port}/`, listener)
+  }
+  server.close()
+  listener.close()
+  console.log(`browser-raw: ${count.passed} passed, ${count.failed} failed` + (count.skipped > 0 ? `, ${count.skipped} skipped` : ''))
+  process.exit(count.failed > 0 ? 1 : 0)
+}
+
+await main()
