@@ -5,12 +5,19 @@
  * system and sealed where they lie. Packets of a bulk transfer have one size, so that a batch of
  * them is one call of the system's (GSO).
  *
+ * A check with credentials of the sender's own making proves nothing about its address, and a hello
+ * is answered by a much larger flight, again and again. So until DTLS is open, which takes
+ * knowledge of what was sent, no more than three times the received bytes go out.
+ *
  * The timer is set when everything was drawn, to the next moment that any layer waits for; an idle
  * connection wakes for ICE's consent checks alone.
  */
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "webrtc/peer_parts.h"
+
+/* specs/webrtc/webrtc-direct.md: the same bound as QUIC's. */
+enum { AMPLIFICATION_MAX = 3 };
 
 /* While the socket takes nothing, what is due stays due. */
 #define DUE_AGAIN (10 * P2P_MILLISECOND)
@@ -56,6 +63,7 @@ bool p2p_webrtc_peer_on_stun(p2p_webrtc_target *target, p2p_bytes packet, const 
     p2p_sockaddr local = local_of(peer, from);
     if (p2p_ice_input(peer->ice, packet, &from->remote, &local, peer->env->now) != P2P_OK)
         return false;
+    peer->received += packet.len;
     p2p_webrtc_peer_settle(peer);
     return true;
 }
@@ -69,6 +77,7 @@ void p2p_webrtc_peer_on_dtls(
         return;
     if (peer->dtls == NULL && (peer->dtls_client || p2p_webrtc_peer_start_dtls(peer) != P2P_OK))
         return; /* the peer repeats its hello */
+    peer->received += len;
     size_t at = 0;
     p2p_bytes plain;
     while (!peer->over && peer->failure == P2P_OK &&
@@ -87,6 +96,16 @@ void p2p_webrtc_peer_on_dtls(
 }
 
 /* --- out --- */
+
+/* Whether a datagram may go out; one that may not is lost, and comes again by time. */
+static bool affordable(p2p_webrtc_peer *peer, size_t len) {
+    if (peer->proven)
+        return true;
+    if (peer->sent + len > AMPLIFICATION_MAX * peer->received)
+        return false;
+    peer->sent += len;
+    return true;
+}
 
 static void to(p2p_datagrams *out, const p2p_ice_path *path, size_t len) {
     *out =
@@ -155,7 +174,9 @@ bool p2p_webrtc_peer_draw(
     bool all = true;
     if (peer->over || cap < P2P_WEBRTC_DATAGRAM_MAX)
         return false;
-    if (p2p_ice_output(peer->ice, dst, cap, &len, &path, now) == P2P_OK) {
+    while (p2p_ice_output(peer->ice, dst, cap, &len, &path, now) == P2P_OK) {
+        if (!affordable(peer, len))
+            continue;
         to(out, &path, len);
         p2p_udp_want(sender);
         return true;
@@ -164,8 +185,10 @@ bool p2p_webrtc_peer_draw(
         arm(peer, 0);
         return false;
     }
-    if (draw_held(peer, dst, cap, &len) ||
-        p2p_dtls_output(peer->dtls, dst, cap, &len, now) == P2P_OK) {
+    while (draw_held(peer, dst, cap, &len) ||
+           p2p_dtls_output(peer->dtls, dst, cap, &len, now) == P2P_OK) {
+        if (!affordable(peer, len))
+            continue;
         to(out, &path, len);
         p2p_udp_want(sender);
         return true;
