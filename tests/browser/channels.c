@@ -3,9 +3,9 @@
  * Data channels without libp2p: a transport that takes webrtc-direct's peer connections as they
  * are, so that pages can try them with the plain browser interface.
  *
- *     channel-peer listen --listen /ip4/127.0.0.1/udp/0/webrtc-direct
+ *     channel-peer listen --raw --listen /ip4/127.0.0.1/udp/0/webrtc-direct…
  *
- * prints the address and `ready`, and ends with its standard input. What a channel does follows
+ * prints the addresses and `ready`, and ends with its standard input. What a channel does follows
  * from its label:
  *
  *     open     each message is the label of a channel that is opened from here and says "hello"
@@ -350,12 +350,16 @@ static p2p_err start(p2p_transport **out, p2p_env *env, const p2p_transport_up *
 
 /* --- the program --- */
 
+static int to_listen;
+
 static void on_event(void *ctx, p2p_host *host, const p2p_event *event) {
     char text[P2P_MULTIADDR_TEXT_MAX];
     (void)ctx, (void)host;
     if (event->type == P2P_EVENT_LISTENING) {
         p2p_multiaddr_format(text, sizeof text, &event->addr);
-        printf("%s\nready\n", text);
+        printf("%s\n", text);
+        if (--to_listen == 0)
+            printf("ready\n");
     } else if (event->type == P2P_EVENT_LISTEN_FAILED) {
         die(event->reason.text);
     }
@@ -378,13 +382,16 @@ int main(int argc, char **argv) {
     p2p_config config = P2P_CONFIG_DEFAULTS;
     p2p_node *node;
     uv_pipe_t input;
-    if (argc != 4 || strcmp(argv[1], "listen") != 0 || strcmp(argv[2], "--listen") != 0)
-        die("usage: channel-peer listen --listen ADDR");
+    if (argc < 5 || argc % 2 == 0 || strcmp(argv[1], "listen") != 0 ||
+        strcmp(argv[2], "--raw") != 0)
+        die("usage: channel-peer listen --raw --listen ADDR…");
     setvbuf(stdout, NULL, _IOLBF, 0);
     config.transports = TRANSPORTS;
     must(p2p_node_new_on(&node, &config, uv_default_loop()), "node");
     p2p_node_on_event(node, on_event, NULL);
-    must(p2p_node_listen(node, argv[3]), argv[3]);
+    to_listen = (argc - 3) / 2;
+    for (int i = 4; i < argc; i += 2)
+        must(p2p_node_listen(node, argv[i]), argv[i]);
     if (uv_pipe_init(uv_default_loop(), &input, 0) == 0 && uv_pipe_open(&input, 0) == 0)
         uv_read_start((uv_stream_t *)&input, give_block, on_input);
     return uv_run(uv_default_loop(), UV_RUN_DEFAULT);
