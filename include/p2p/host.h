@@ -189,6 +189,14 @@ P2P_API void p2p_host_add_addr(
 P2P_API bool p2p_host_peer_addr(
     const p2p_host *host, const p2p_peer_id *peer, size_t index, p2p_multiaddr *addr);
 
+/* How much of p2p_limits is in use now; the names are those there. */
+typedef struct p2p_usage {
+    size_t conns, conns_inbound, pending_inbound, dials, streams, buffered_bytes, peers, listeners,
+        protocols;
+} p2p_usage;
+
+P2P_API void p2p_host_get_usage(const p2p_host *host, p2p_usage *usage);
+
 /* Walks the connections: pass NULL first; NULL at the end. */
 P2P_API p2p_conn *p2p_host_next_conn(const p2p_host *host, const p2p_conn *conn);
 /* The best connection to a peer: unlimited before limited, then the one with most streams, then the

@@ -32,6 +32,10 @@ void p2p_chunk_pool_deinit(p2p_chunk_pool *pool) {
     pool->spare_count = 0;
 }
 
+size_t p2p_chunk_pool_used(const p2p_chunk_pool *pool) {
+    return pool->used_count * CHUNK_SIZE;
+}
+
 /* An eighth is kept for the first chunks of queues: a few peers that fill long queues do not stop
  * everybody else, most of whom need one. */
 static p2p_chunk *take_chunk(p2p_chunk_pool *pool, bool first) {

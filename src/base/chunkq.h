@@ -22,6 +22,9 @@ typedef struct p2p_chunk_pool {
 void p2p_chunk_pool_init(p2p_chunk_pool *pool, const p2p_mem *mem, size_t max_bytes);
 void p2p_chunk_pool_deinit(p2p_chunk_pool *pool);
 
+/* Bytes that the chunks in queues take. */
+size_t p2p_chunk_pool_used(const p2p_chunk_pool *pool);
+
 typedef struct p2p_chunkq {
     p2p_chunk *first, *last;
     size_t len;   /* bytes in the queue */

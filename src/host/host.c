@@ -325,6 +325,19 @@ const p2p_limits *p2p_host_limits(const p2p_host *host) {
     return &host->limits;
 }
 
+void p2p_host_get_usage(const p2p_host *host, p2p_usage *usage) {
+    const p2p_swarm *swarm = &host->swarm;
+    *usage = (p2p_usage){.conns = swarm->conn_count,
+        .conns_inbound = swarm->inbound_count,
+        .pending_inbound = swarm->pending_inbound,
+        .dials = swarm->attempts,
+        .streams = host->env.stream_count,
+        .buffered_bytes = p2p_chunk_pool_used(&host->env.chunks),
+        .peers = swarm->peers.count,
+        .listeners = swarm->listener_count,
+        .protocols = swarm->protocol_count};
+}
+
 void p2p_host_random(p2p_host *host, uint8_t *dst, size_t len) {
     p2p_env_random(&host->env, dst, len);
 }

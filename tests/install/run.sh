@@ -35,7 +35,7 @@ find_package(p2p REQUIRED)
 add_executable(outside ../echo.c)
 target_link_libraries(outside PRIVATE p2p::p2p uv)
 TXT
-cmake -S project -B out -DCMAKE_PREFIX_PATH="$root" >/dev/null
+cmake -G Ninja -S project -B out -DCMAKE_PREFIX_PATH="$root" >/dev/null
 cmake --build out >/dev/null
 ./out/outside >/dev/null
 [ ! -d "$root/share/man" ] || find "$root/share/man" -name 'p2p.1' | grep -q .

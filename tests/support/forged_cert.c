@@ -20,7 +20,10 @@ static EVP_PKEY *make_key(const forged_cert *how) {
 
 static void put_der(p2p_writer *w, uint8_t tag, p2p_bytes content) {
     p2p_writer_u8(w, tag);
-    if (content.len >= 128)
+    if (content.len >= 256) {
+        p2p_writer_u8(w, 0x82);
+        p2p_writer_u8(w, (uint8_t)(content.len >> 8));
+    } else if (content.len >= 128)
         p2p_writer_u8(w, 0x81);
     p2p_writer_u8(w, (uint8_t)content.len);
     p2p_writer_bytes(w, content);
@@ -78,12 +81,40 @@ static void add_extensions(const forged_cert *how, X509 *x509, EVP_PKEY *key) {
         add_extension(x509, OURS, how->critical, value, len);
 }
 
+/* Signs as version 1, which X509_sign of newer OpenSSL will not do for a certificate with
+ * extensions: the parts are put together by hand. */
+static int sign_version_1(X509 *x509, EVP_PKEY *signer, uint8_t *out, size_t cap) {
+    uint8_t *tbs = NULL, *algorithm = NULL;
+    uint8_t signature[256] = {0}; /* begins with the number of unused bits */
+    size_t signature_len = sizeof signature - 1;
+    const X509_ALGOR *known;
+    check(X509_set_version(x509, X509_VERSION_1) == 1);
+    X509_get0_signature(NULL, &known, x509);
+    int tbs_len = i2d_re_X509_tbs(x509, &tbs);
+    int algorithm_len = i2d_X509_ALGOR(known, &algorithm);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    check(tbs_len > 0 && algorithm_len > 0 &&
+          EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, signer) == 1 &&
+          EVP_DigestSign(ctx, signature + 1, &signature_len, tbs, (size_t)tbs_len) == 1);
+    uint8_t content[2048];
+    p2p_writer c = p2p_writer_of(content, sizeof content);
+    p2p_writer_bytes(&c, p2p_bytes_of(tbs, (size_t)tbs_len));
+    p2p_writer_bytes(&c, p2p_bytes_of(algorithm, (size_t)algorithm_len));
+    put_der(&c, 3, p2p_bytes_of(signature, signature_len + 1));
+    p2p_writer w = p2p_writer_of(out, cap);
+    put_der(&w, 0x30, p2p_writer_view(&c));
+    EVP_MD_CTX_free(ctx);
+    OPENSSL_free(tbs);
+    OPENSSL_free(algorithm);
+    return (int)w.len;
+}
+
 size_t forge_cert(const forged_cert *how, uint8_t *out, size_t cap, EVP_PKEY **take_key) {
     EVP_PKEY *key = make_key(how);
     EVP_PKEY *signer = how->other_signer ? make_key(how) : key;
     X509 *x509 = X509_new();
     check(key != NULL && x509 != NULL);
-    check(X509_set_version(x509, how->version_1 ? X509_VERSION_1 : X509_VERSION_3) == 1);
+    check(X509_set_version(x509, X509_VERSION_3) == 1);
     ASN1_INTEGER_set(X509_get_serialNumber(x509), 5);
     ASN1_TIME_set_string_X509(
         X509_getm_notBefore(x509), how->not_before == NULL ? "20230101000000Z" : how->not_before);
@@ -97,6 +128,8 @@ size_t forge_cert(const forged_cert *how, uint8_t *out, size_t cap, EVP_PKEY **t
     uint8_t *at = out;
     int len = i2d_X509(x509, NULL);
     check(len > 0 && (size_t)len <= cap && i2d_X509(x509, &at) == len);
+    if (how->version_1)
+        len = sign_version_1(x509, signer, out, cap);
     X509_free(x509);
     if (signer != key)
         EVP_PKEY_free(signer);

@@ -13,10 +13,17 @@
 
 /*
  * snprintf brings in the C library's files, and these the system's. No file is ever used: answering
- * the three calls here keeps the module free of imports that an embedder would have to provide.
+ * the calls here keeps the module free of imports that an embedder would have to provide.
  */
 __wasi_errno_t __wasi_fd_close(__wasi_fd_t fd) {
     (void)fd;
+    return __WASI_ERRNO_BADF;
+}
+
+/* In the same object as close() in newer versions of wasi-libc. */
+__wasi_errno_t __wasi_fd_renumber(__wasi_fd_t fd, __wasi_fd_t to) {
+    (void)fd;
+    (void)to;
     return __WASI_ERRNO_BADF;
 }
 

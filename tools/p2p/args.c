@@ -252,6 +252,47 @@ static bool read_download(cli_program *p, const char *name, const char *value) {
     return read_size(p, name, value, &p->options.download);
 }
 
+static bool read_port(cli_program *p, const char *name, const char *value) {
+    p->options.port_given = true;
+    return read_number(p, name, value, 0, UINT16_MAX, &p->options.port);
+}
+
+static bool read_page(cli_program *p, const char *name, const char *value) {
+    (void)name;
+    p->options.page = value;
+    return true;
+}
+
+static bool read_web(cli_program *p, const char *name, const char *value) {
+    (void)name;
+    p->options.web = value;
+    return true;
+}
+
+static bool read_ephemeral(cli_program *p, const char *name, const char *value) {
+    (void)name;
+    (void)value;
+    return p->options.ephemeral = true;
+}
+
+static bool read_no_page(cli_program *p, const char *name, const char *value) {
+    (void)name;
+    (void)value;
+    return p->options.no_page = true;
+}
+
+static bool read_open(cli_program *p, const char *name, const char *value) {
+    (void)name;
+    (void)value;
+    return p->options.open = true;
+}
+
+static bool read_hello_stdin(cli_program *p, const char *name, const char *value) {
+    (void)name;
+    (void)value;
+    return p->options.hello_stdin = true;
+}
+
 static bool read_json(cli_program *p, const char *name, const char *value) {
     (void)name;
     (void)value;
@@ -270,6 +311,14 @@ static const option OPTIONS[] = {
     {"listen", "ADDR", "listen there; may be given several times", read_listen},
     {"key", "FILE", "the identity (made by `p2p key new`); without it a new one each time",
         read_key},
+    {"port", "N", "listen on this port instead of 4001; 0 takes a free one", read_port},
+    {"ephemeral", NULL, "a new key for this run only", read_ephemeral},
+    {"page", "HOST:PORT", "serve the page there; 127.0.0.1:4080 if not given", read_page},
+    {"no-page", NULL, "serve no page", read_no_page},
+    {"web", "DIR", "the folder of the page's files", read_web},
+    {"open", NULL, "open the page in a browser (xdg-open)", read_open},
+    {"hello-stdin", NULL, "lines of standard input say hello, also when it is no terminal",
+        read_hello_stdin},
     {"security", "LIST", "security protocols, most preferred first: noise,tls", read_security},
     {"muxer", "LIST", "stream multiplexers, most preferred first: yamux,mplex", read_muxers},
     {"protocol", "ID", "the protocol to speak, such as /echo/1.0.0", read_protocol},

@@ -48,7 +48,7 @@ static const cli_command HELP = {.name = "help",
     .help = "Prints the list of commands, or one command with its options.",
     .run = cli_help};
 
-static const cli_command *const COMMANDS[] = {&KEY, &cli_listen, &cli_ping, &cli_identify,
+static const cli_command *const COMMANDS[] = {&cli_up, &KEY, &cli_listen, &cli_ping, &cli_identify,
     &cli_perf, &cli_dial, &cli_stun, &REPLAY, &VERSION, &HELP};
 
 #define COMMAND_COUNT (sizeof COMMANDS / sizeof COMMANDS[0])

@@ -5,7 +5,6 @@
  */
 #include "out.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,8 +35,7 @@ void cli_out_init(cli_out *out, bool json) {
 
 /* --- text --- */
 
-/* The length of the UTF-8 character at the head of text, 0 if it is none. */
-static size_t character(const uint8_t *text, size_t len) {
+size_t cli_character(const uint8_t *text, size_t len) {
     static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
     uint8_t first = text[0];
     size_t size = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 0;
@@ -53,7 +51,7 @@ static size_t character(const uint8_t *text, size_t len) {
     return good ? size : 0;
 }
 
-static bool is_control(const uint8_t *text, size_t size) {
+bool cli_is_control(const uint8_t *text, size_t size) {
     return (size == 1 && (text[0] < 0x20 || text[0] == 0x7f)) ||
            (size == 2 && text[0] == 0xc2 && text[1] < 0xa0);
 }
@@ -62,8 +60,8 @@ static bool is_control(const uint8_t *text, size_t size) {
 static void clean(char *line) {
     uint8_t *at = (uint8_t *)line;
     for (size_t left = strlen(line); left > 0;) {
-        size_t size = character(at, left);
-        if (size == 0 || is_control(at, size)) {
+        size_t size = cli_character(at, left);
+        if (size == 0 || cli_is_control(at, size)) {
             size = size == 0 ? 1 : size;
             memset(at, '?', size);
         }
@@ -141,145 +139,15 @@ bool cli_out_flush(cli_out *out) {
 
 /* --- JSON --- */
 
-static void put(cli_json *j, const char *text, size_t len) {
-    /* The end of the object always finds room. */
-    if (j->full || j->len + len + 8 > sizeof j->text) {
-        j->full = true;
-        return;
+p2p_bytes cli_json_end(cli_json *j, cli_out *out) {
+    p2p_bytes text = cli_json_close(j);
+    if (!out->silent && out->json) {
+        hide_bar(out);
+        fwrite(text.ptr, 1, text.len, stdout);
+        fputc('\n', stdout);
+        fflush(stdout);
     }
-    memcpy(j->text + j->len, text, len);
-    j->len += len;
-}
-
-static void put_quoted(cli_json *j, p2p_bytes text) {
-    size_t size;
-    char escaped[8];
-    put(j, "\"", 1);
-    for (size_t at = 0; at < text.len; at += size) {
-        const uint8_t *c = text.ptr + at;
-        size = character(c, text.len - at);
-        if (size == 0) {
-            size = 1;
-            put(j, "\\ufffd", 6);
-        } else if (is_control(c, size)) {
-            unsigned code = size == 1 ? c[0] : c[1];
-            snprintf(escaped, sizeof escaped, "\\u%04x", code);
-            put(j, escaped, 6);
-        } else if (c[0] == '"' || c[0] == '\\') {
-            put(j, "\\", 1);
-            put(j, (const char *)c, 1);
-        } else {
-            put(j, (const char *)c, size);
-        }
-    }
-    put(j, "\"", 1);
-}
-
-/* Fields and items are all or nothing: what did not fit is taken back. */
-typedef struct mark {
-    size_t len;
-    bool comma;
-} mark;
-
-static mark begin(cli_json *j) {
-    mark m = {j->len, j->comma};
-    if (j->comma)
-        put(j, ",", 1);
-    j->comma = true;
-    return m;
-}
-
-static void end(cli_json *j, mark m) {
-    if (!j->full)
-        return;
-    j->full = false;
-    j->len = m.len;
-    j->comma = m.comma;
-}
-
-static void put_name(cli_json *j, const char *name) {
-    put(j, "\"", 1);
-    put(j, name, strlen(name));
-    put(j, "\":", 2);
-}
-
-static void put_field(cli_json *j, const char *name, const char *raw) {
-    mark m = begin(j);
-    put_name(j, name);
-    put(j, raw, strlen(raw));
-    end(j, m);
-}
-
-void cli_json_begin(cli_json *j, const char *type) {
-    j->len = 0;
-    j->full = j->comma = false;
-    put(j, "{", 1);
-    cli_json_text(j, "type", type);
-}
-
-void cli_json_bytes(cli_json *j, const char *name, p2p_bytes text) {
-    mark m = begin(j);
-    put_name(j, name);
-    put_quoted(j, text);
-    end(j, m);
-}
-
-void cli_json_text(cli_json *j, const char *name, const char *text) {
-    cli_json_bytes(j, name, (p2p_bytes){(const uint8_t *)text, strlen(text)});
-}
-
-void cli_json_int(cli_json *j, const char *name, uint64_t value) {
-    char text[32];
-    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-    put_field(j, name, text);
-}
-
-void cli_json_float(cli_json *j, const char *name, double value) {
-    char text[64];
-    snprintf(text, sizeof text, "%.6g", isfinite(value) ? value : 0);
-    put_field(j, name, text);
-}
-
-void cli_json_bool(cli_json *j, const char *name, bool value) {
-    put_field(j, name, value ? "true" : "false");
-}
-
-void cli_json_list(cli_json *j, const char *name) {
-    put_field(j, name, "[");
-    j->comma = false;
-}
-
-void cli_json_item(cli_json *j, p2p_bytes text) {
-    mark m = begin(j);
-    put_quoted(j, text);
-    end(j, m);
-}
-
-void cli_json_list_end(cli_json *j) {
-    memcpy(j->text + j->len, "]", 1);
-    j->len++;
-    j->comma = true;
-}
-
-void cli_json_peer(cli_json *j, const char *name, const p2p_peer_id *peer) {
-    char text[P2P_PEER_ID_TEXT_MAX];
-    cli_json_text(j, name, cli_peer_text(text, peer));
-}
-
-void cli_json_addr(
-    cli_json *j, const char *name, const p2p_multiaddr *addr, const p2p_peer_id *peer) {
-    char text[CLI_ADDR_TEXT];
-    cli_json_text(j, name, cli_addr_text(text, addr, peer));
-}
-
-void cli_json_end(cli_json *j, cli_out *out) {
-    memcpy(j->text + j->len, "}\n", 2);
-    j->len += 2;
-    if (out->silent || !out->json)
-        return;
-    hide_bar(out);
-    fwrite(j->text, 1, j->len, stdout);
-    fflush(stdout);
+    return text;
 }
 
 /* --- words for numbers --- */

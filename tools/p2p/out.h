@@ -7,7 +7,7 @@
 #ifndef P2P_TOOL_OUT_H
 #define P2P_TOOL_OUT_H
 
-#include <p2p/host.h>
+#include "json.h"
 
 typedef enum cli_colour { CLI_PLAIN, CLI_GREEN, CLI_YELLOW, CLI_RED, CLI_DIM } cli_colour;
 
@@ -31,32 +31,14 @@ void cli_log(void *ctx, const p2p_log_line *line);
 /* Flushes stdout: false when something that was printed there is lost. */
 bool cli_out_flush(cli_out *out);
 
-/* --- JSON: one object, built up and printed by cli_json_end --- */
+/* Ends a JSON object (json.h), and prints it on stdout if JSON is wanted. All of it, until the next
+ * begin. */
+p2p_bytes cli_json_end(cli_json *j, cli_out *out);
 
-/* A value that finds no room is left out whole. */
-enum { CLI_JSON_MAX = 64 * 1024 };
-
-typedef struct cli_json {
-    size_t len;
-    bool full, comma;
-    char text[CLI_JSON_MAX];
-} cli_json;
-
-void cli_json_begin(cli_json *j, const char *type);
-void cli_json_text(cli_json *j, const char *name, const char *text);
-void cli_json_bytes(cli_json *j, const char *name, p2p_bytes text);
-void cli_json_int(cli_json *j, const char *name, uint64_t value);
-void cli_json_float(cli_json *j, const char *name, double value);
-void cli_json_bool(cli_json *j, const char *name, bool value);
-void cli_json_list(cli_json *j, const char *name);
-void cli_json_item(cli_json *j, p2p_bytes text);
-void cli_json_list_end(cli_json *j);
-void cli_json_peer(cli_json *j, const char *name, const p2p_peer_id *peer);
-/* With /p2p/… behind it if peer is not NULL. */
-void cli_json_addr(
-    cli_json *j, const char *name, const p2p_multiaddr *addr, const p2p_peer_id *peer);
-/* Prints it on stdout if JSON is wanted. */
-void cli_json_end(cli_json *j, cli_out *out);
+/* The length of the UTF-8 character at the head of text, 0 if it is none. */
+size_t cli_character(const uint8_t *text, size_t len);
+/* Such a character that a terminal must not see. */
+bool cli_is_control(const uint8_t *text, size_t size);
 
 /* --- words for numbers --- */
 

@@ -29,12 +29,13 @@ typedef struct cli_options {
     size_t operand_count;
     const char *listen[CLI_LISTEN_MAX];
     size_t listen_count;
-    const char *key, *record, *qlog, *protocol;
+    const char *key, *record, *qlog, *protocol, *page, *web;
     const p2p_security *security[CLI_LIST_MAX + 1];
     const p2p_muxer *muxers[CLI_LIST_MAX + 1];
     p2p_key_kind type;
     p2p_log_level log;
-    bool json;
+    bool json, ephemeral, no_page, open, hello_stdin, port_given;
+    uint64_t port; /* if port_given */
     uint64_t count, upload, download, streams, requests;
     p2p_time interval, rto; /* 0: what the library thinks right */
 } cli_options;
@@ -56,7 +57,7 @@ typedef struct cli_command {
     void (*start)(cli_program *p, p2p_host *host);
     void (*event)(cli_program *p, p2p_host *host, const p2p_event *event);
     void (*interrupt)(cli_program *p, p2p_host *host);
-    /* For the one program that cannot be recorded: it may use the loop. NULL for the others. */
+    /* For programs that cannot be recorded: they may use the loop. NULL for the others. */
     void (*attach)(cli_program *p, p2p_node *node, struct uv_loop_s *loop);
     void (*detach)(cli_program *p);
 } cli_command;
@@ -88,7 +89,7 @@ int cli_run(cli_program *p);
 int cli_replay(cli_program *p);
 int cli_help(cli_program *p);
 int cli_version(cli_program *p);
-extern const cli_command cli_listen, cli_ping, cli_identify, cli_perf, cli_dial, cli_stun;
+extern const cli_command cli_up, cli_listen, cli_ping, cli_identify, cli_perf, cli_dial, cli_stun;
 
 /* run.c, for replay too: the configuration that follows from the options, and the protocols. */
 void cli_configure(const cli_program *p, p2p_config *config);
