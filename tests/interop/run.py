@@ -49,7 +49,9 @@ ADDRESSES = {
     "webtransport": "/ip4/127.0.0.1/udp/0/quic-v1/webtransport",
     "webrtc-direct": "/ip4/127.0.0.1/udp/0/webrtc-direct",
     "webrtc-direct-v2": "/ip4/127.0.0.1/udp/0/webrtc-direct",
+    "webrtc-direct-v2-strict": "/ip4/127.0.0.1/udp/0/webrtc-direct",
 }
+STRICT = "webrtc-direct-v2-strict"  # from a Chromium that already forbids what version 1 does
 STACKED = {"tcp", "ws", "wss"}  # the others bring security and streams of their own
 PROTOCOL_IDS = {"noise": "/noise", "tls": "/tls/1.0.0", "yamux": "/yamux/1.0.0", "mplex": "/mplex/6.7.0", "": ""}
 LISTENER_PROTOCOLS = {
@@ -83,13 +85,13 @@ class Place:
     dialler_ip: str = "127.0.0.1"
 
 
-EVERY_TRANSPORT = tuple(ADDRESSES)
+EVERY_TRANSPORT = tuple(transport for transport in ADDRESSES if transport != STRICT)
 BROWSER = {"listens": (), "security": ("noise",), "keys": ("ed25519", "secp256k1", "rsa"), "setup": "browser"}
 
 PEERS = {
-    "c": Peer("c-libp2p/", EVERY_TRANSPORT, EVERY_TRANSPORT),
+    "c": Peer("c-libp2p/", (*EVERY_TRANSPORT, STRICT), EVERY_TRANSPORT),
     # go-libp2p has removed mplex.
-    "go": Peer("go-libp2p/", EVERY_TRANSPORT, EVERY_TRANSPORT, muxers=("yamux",)),
+    "go": Peer("go-libp2p/", (*EVERY_TRANSPORT, STRICT), EVERY_TRANSPORT, muxers=("yamux",)),
     # rust-libp2p: wss needs a certificate the dialler trusts; its webtransport is for wasm only;
     # libp2p-webrtc 0.10.0-alpha times out even against itself.
     "rust": Peer("rust-libp2p/", ("tcp", "ws", "quic-v1"), ("tcp", "ws", "quic-v1")),
@@ -109,12 +111,12 @@ PEERS = {
     # Browsers cannot listen, and a page cannot open a TCP or QUIC connection of its own. Firefox
     # sends nothing of WebRTC's to 127.0.0.1.
     "chromium": Peer(
-        "js-libp2p/", dials=("ws", "wss", "webtransport", "webrtc-direct"),
+        "js-libp2p/", dials=("ws", "wss", "webtransport", "webrtc-direct", "webrtc-direct-v2", STRICT),
         dial_options=("--browser", "chromium"), **BROWSER,
     ),
     "firefox": Peer(
-        "js-libp2p/", dials=("ws", "wss", "webtransport", "webrtc-direct"),
-        dial_options=("--browser", "firefox"), apart=("webrtc-direct",), **BROWSER,
+        "js-libp2p/", dials=("ws", "wss", "webtransport", "webrtc-direct", "webrtc-direct-v2"),
+        dial_options=("--browser", "firefox"), apart=("webrtc-direct", "webrtc-direct-v2"), **BROWSER,
     ),
 }
 
@@ -164,8 +166,8 @@ class Config:
         return [word for option, value in stack if value for word in (option, value)]
 
     def dial_options(self):
-        version = ["--dialer-version", "2"] if self.transport == "webrtc-direct-v2" else []
-        return self.options() + version
+        version = ["--dialer-version", "2"] if self.transport.startswith("webrtc-direct-v2") else []
+        return self.options() + version + (["--no-munging"] if self.transport == STRICT else [])
 
 
 @dataclasses.dataclass
