@@ -80,7 +80,7 @@ static void reno_is_followed_where_it_is_faster(void **state) {
     lose_at(&cc, 100);
     for (int i = 0; i < 34; i++)
         round_trip(&cc, P2P_MILLISECOND, &now);
-    if (cc.cwnd < (70 + 16) * MTU || cc.cwnd > (70 + 18) * MTU)
+    if (cc.cwnd < (70 + 17) * MTU || cc.cwnd > (70 + 19) * MTU)
         fail_msg("%zu bytes", cc.cwnd);
 }
 
