@@ -35,15 +35,23 @@ static void arm(p2p_webrtc_peer *peer, p2p_time not_before) {
     p2p_timer_set(&peer->env->timers, &peer->timer, at > not_before ? at : not_before);
 }
 
+static void tick_channels(p2p_webrtc_peer *peer, p2p_time now) {
+    p2p_sctp *sctp = p2p_datachannels_sctp(peer->channels);
+    p2p_sctp_info info;
+    p2p_err err = p2p_sctp_tick(sctp, now);
+    (void)err; /* `ended` told */
+    p2p_sctp_get_info(sctp, &info);
+    if (info.backoff > 0)
+        p2p_ice_doubt(peer->ice, now);
+}
+
 void p2p_webrtc_peer_on_time(p2p_timer *timer, p2p_time now) {
     p2p_webrtc_peer *peer = P2P_CONTAINER(timer, p2p_webrtc_peer, timer);
     p2p_ice_tick(peer->ice, now);
     if (peer->dtls != NULL)
         p2p_dtls_tick(peer->dtls, now);
-    if (peer->channels != NULL) {
-        p2p_err err = p2p_sctp_tick(p2p_datachannels_sctp(peer->channels), now);
-        (void)err; /* `ended` told */
-    }
+    if (peer->channels != NULL)
+        tick_channels(peer, now);
     if (!peer->over)
         peer->events->tick(peer->ctx);
     p2p_webrtc_peer_settle(peer);

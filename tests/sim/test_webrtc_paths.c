@@ -171,6 +171,28 @@ static void an_address_that_changes_in_mid_transfer_costs_no_byte(void **state) 
     }
 }
 
+/* What is lost shows long before a consent check has its turn. */
+static void a_changed_address_is_noticed_by_what_is_lost(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        const link path = {.latency = 20 * P2P_MILLISECOND, .loss = 0.01};
+        pair p;
+        transfer t = {.all = 16 << 20};
+        start(&p, seed, WEBRTC, &path);
+        check_ok(p2p_conn_open(p.a->last_conn, &CHECKED, &t, NULL));
+        world_pump(p.a);
+        world_run(&p.w, (2000 + seed * 200) * P2P_MILLISECOND);
+        world_rebind(p.a, 100);
+        world_run(&p.w, 200 * P2P_MILLISECOND);
+        size_t before = t.received;
+        world_run(&p.w, 2500 * P2P_MILLISECOND);
+        if (t.received < before + 50000)
+            fail_msg("seed %u: %zu bytes", (unsigned)seed, t.received - before);
+        check(!t.wrong);
+        world_deinit(&p.w);
+    }
+}
+
 /* --- how fast --- */
 
 static p2p_perf_progress result;
@@ -220,6 +242,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_byte_arrives_in_order_over_every_path),
         cmocka_unit_test(an_address_that_changes_in_mid_transfer_costs_no_byte),
+        cmocka_unit_test(a_changed_address_is_noticed_by_what_is_lost),
         cmocka_unit_test(loss_slows_it_down_no_more_than_quic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
