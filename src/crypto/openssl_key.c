@@ -21,7 +21,6 @@
 #include "base/bytes.h"
 
 enum {
-    ED25519_LEN = 32,
     RSA_BITS_MIN = 2048,
     RSA_BITS_MAX = 8192,
     RSA_BITS_NEW = 2048,
@@ -36,8 +35,20 @@ static p2p_err wrap(p2p_sigkey **out, EVP_PKEY *take_pkey, p2p_key_type type, bo
         EVP_PKEY_free(take_pkey);
         return P2P_ERR_CRYPTO;
     }
-    *key = (p2p_sigkey){take_pkey, type, has_private};
+    *key = (p2p_sigkey){.pkey = take_pkey, .type = type, .has_private = has_private};
     *out = key;
+    return P2P_OK;
+}
+
+/* `seed` is NULL for a verifier. */
+static p2p_err wrap_ed25519(p2p_sigkey **out, const uint8_t seed[P2P_ED25519_LEN],
+    const uint8_t public_key[P2P_ED25519_LEN]) {
+    p2p_err err = wrap(out, NULL, P2P_KEY_ED25519, seed != NULL);
+    if (err != P2P_OK)
+        return err;
+    if (seed != NULL)
+        memcpy((*out)->ed25519, seed, P2P_ED25519_LEN);
+    memcpy((*out)->ed25519 + P2P_ED25519_LEN, public_key, P2P_ED25519_LEN);
     return P2P_OK;
 }
 
@@ -45,7 +56,7 @@ void p2p_sigkey_free(p2p_sigkey *key) {
     if (key == NULL)
         return;
     EVP_PKEY_free(key->pkey);
-    OPENSSL_free(key);
+    OPENSSL_clear_free(key, sizeof *key);
 }
 
 /* --- reading --- */
@@ -108,11 +119,6 @@ static p2p_err read_public_der(EVP_PKEY **out, p2p_key_type type, p2p_bytes enco
 
 static p2p_err read_public(EVP_PKEY **out, p2p_key_type type, p2p_bytes encoded) {
     switch (type) {
-    case P2P_KEY_ED25519:
-        if (encoded.len != ED25519_LEN)
-            return P2P_ERR_MALFORMED;
-        *out = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, encoded.ptr, encoded.len);
-        return *out != NULL ? P2P_OK : P2P_ERR_MALFORMED;
     case P2P_KEY_SECP256K1:
         if (encoded.len != P2P_CURVE_POINT_LEN)
             return P2P_ERR_MALFORMED;
@@ -120,12 +126,17 @@ static p2p_err read_public(EVP_PKEY **out, p2p_key_type type, p2p_bytes encoded)
     case P2P_KEY_ECDSA:
     case P2P_KEY_RSA:
         return read_public_der(out, type, encoded);
+    case P2P_KEY_ED25519:
+        break;
     }
     return P2P_ERR_UNSUPPORTED;
 }
 
 p2p_err p2p_sigkey_new_public(p2p_sigkey **out, p2p_key_type type, p2p_bytes encoded) {
     *out = NULL;
+    if (type == P2P_KEY_ED25519)
+        return encoded.len == P2P_ED25519_LEN ? wrap_ed25519(out, NULL, encoded.ptr)
+                                              : P2P_ERR_MALFORMED;
     EVP_PKEY *pkey = NULL;
     ERR_set_mark();
     p2p_err err = read_public(&pkey, type, encoded);
@@ -135,27 +146,19 @@ p2p_err p2p_sigkey_new_public(p2p_sigkey **out, p2p_key_type type, p2p_bytes enc
     return err;
 }
 
-static p2p_err read_ed25519(EVP_PKEY **out, p2p_bytes encoded) {
-    uint8_t derived[ED25519_LEN];
-    size_t len = sizeof derived;
-    if (encoded.len != 2 * ED25519_LEN)
+static p2p_err new_ed25519(p2p_sigkey **out, p2p_bytes encoded) {
+    uint8_t derived[P2P_ED25519_LEN];
+    if (encoded.len != 2 * P2P_ED25519_LEN)
         return P2P_ERR_MALFORMED;
-    EVP_PKEY *pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, encoded.ptr, ED25519_LEN);
-    if (pkey == NULL || EVP_PKEY_get_raw_public_key(pkey, derived, &len) != 1) {
-        EVP_PKEY_free(pkey);
-        return P2P_ERR_CRYPTO;
-    }
-    if (memcmp(derived, encoded.ptr + ED25519_LEN, ED25519_LEN) != 0) {
-        EVP_PKEY_free(pkey);
+    p2p_ed25519_public(derived, encoded.ptr);
+    if (memcmp(derived, encoded.ptr + P2P_ED25519_LEN, P2P_ED25519_LEN) != 0)
         return P2P_ERR_INVALID;
-    }
-    *out = pkey;
-    return P2P_OK;
+    return wrap_ed25519(out, encoded.ptr, derived);
 }
 
 /* Signs something: the cheap way to see that the halves of a DER key belong together. */
 static p2p_err try_out(EVP_PKEY *pkey, p2p_key_type type) {
-    const p2p_sigkey key = {pkey, type, true};
+    const p2p_sigkey key = {.pkey = pkey, .type = type, .has_private = true};
     uint8_t sig[P2P_SIGNATURE_MAX];
     size_t len;
     p2p_bytes message = P2P_LITERAL("libp2p");
@@ -185,8 +188,6 @@ static p2p_err read_private_der(EVP_PKEY **out, p2p_key_type type, p2p_bytes enc
 
 static p2p_err read_private(EVP_PKEY **out, p2p_key_type type, p2p_bytes encoded) {
     switch (type) {
-    case P2P_KEY_ED25519:
-        return read_ed25519(out, encoded);
     case P2P_KEY_SECP256K1:
         if (encoded.len != P2P_CURVE_SCALAR_LEN)
             return P2P_ERR_MALFORMED;
@@ -194,12 +195,16 @@ static p2p_err read_private(EVP_PKEY **out, p2p_key_type type, p2p_bytes encoded
     case P2P_KEY_ECDSA:
     case P2P_KEY_RSA:
         return read_private_der(out, type, encoded);
+    case P2P_KEY_ED25519:
+        break;
     }
     return P2P_ERR_UNSUPPORTED;
 }
 
 p2p_err p2p_sigkey_new_private(p2p_sigkey **out, p2p_key_type type, p2p_bytes encoded) {
     *out = NULL;
+    if (type == P2P_KEY_ED25519)
+        return new_ed25519(out, encoded);
     EVP_PKEY *pkey = NULL;
     ERR_set_mark();
     p2p_err err = read_private(&pkey, type, encoded);
@@ -222,28 +227,32 @@ static p2p_err draw_curve_key(EVP_PKEY **out, p2p_key_type type, const p2p_rando
     return err == P2P_ERR_INVALID ? P2P_ERR_CRYPTO : err;
 }
 
-static p2p_err draw(EVP_PKEY **out, p2p_key_type type, const p2p_random *random) {
-    uint8_t seed[ED25519_LEN];
-    switch (type) {
-    case P2P_KEY_ED25519:
-        random->fill(random->ctx, seed, sizeof seed);
-        *out = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof seed);
-        p2p_wipe(seed, sizeof seed);
-        return *out != NULL ? P2P_OK : P2P_ERR_CRYPTO;
-    case P2P_KEY_SECP256K1:
-    case P2P_KEY_ECDSA:
-        return draw_curve_key(out, type, random);
-    case P2P_KEY_RSA:
-        *out = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)RSA_BITS_NEW);
-        return *out != NULL ? P2P_OK : P2P_ERR_CRYPTO;
-    }
-    return P2P_ERR_UNSUPPORTED;
+static p2p_err draw_ed25519(p2p_sigkey **out, const p2p_random *random) {
+    uint8_t seed[P2P_ED25519_LEN];
+    uint8_t public_key[P2P_ED25519_LEN];
+    random->fill(random->ctx, seed, sizeof seed);
+    p2p_ed25519_public(public_key, seed);
+    p2p_err err = wrap_ed25519(out, seed, public_key);
+    p2p_wipe(seed, sizeof seed);
+    return err;
 }
 
 p2p_err p2p_sigkey_generate(p2p_sigkey **out, p2p_key_type type, const p2p_random *random) {
     *out = NULL;
     EVP_PKEY *pkey = NULL;
-    p2p_err err = draw(&pkey, type, random);
+    p2p_err err = P2P_ERR_UNSUPPORTED;
+    switch (type) {
+    case P2P_KEY_ED25519:
+        return draw_ed25519(out, random);
+    case P2P_KEY_SECP256K1:
+    case P2P_KEY_ECDSA:
+        err = draw_curve_key(&pkey, type, random);
+        break;
+    case P2P_KEY_RSA:
+        pkey = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)RSA_BITS_NEW);
+        err = pkey != NULL ? P2P_OK : P2P_ERR_CRYPTO;
+        break;
+    }
     return err == P2P_OK ? wrap(out, pkey, type, true) : err;
 }
 
@@ -268,9 +277,10 @@ static bool has_room(size_t need, size_t cap, size_t *len) {
 p2p_err p2p_sigkey_public(const p2p_sigkey *key, uint8_t *out, size_t cap, size_t *len) {
     switch (key->type) {
     case P2P_KEY_ED25519:
-        if (!has_room(ED25519_LEN, cap, len))
+        if (!has_room(P2P_ED25519_LEN, cap, len))
             return P2P_ERR_TOO_BIG;
-        return EVP_PKEY_get_raw_public_key(key->pkey, out, len) == 1 ? P2P_OK : P2P_ERR_CRYPTO;
+        memcpy(out, key->ed25519 + P2P_ED25519_LEN, P2P_ED25519_LEN);
+        return P2P_OK;
     case P2P_KEY_SECP256K1:
         if (!has_room(P2P_CURVE_POINT_LEN, cap, len))
             return P2P_ERR_TOO_BIG;
@@ -284,21 +294,16 @@ p2p_err p2p_sigkey_public(const p2p_sigkey *key, uint8_t *out, size_t cap, size_
     return put_der(der, der_len, out, cap, len);
 }
 
-static p2p_err put_ed25519(const EVP_PKEY *pkey, uint8_t out[2 * ED25519_LEN]) {
-    size_t seed_len = ED25519_LEN;
-    size_t public_len = ED25519_LEN;
-    bool done = EVP_PKEY_get_raw_private_key(pkey, out, &seed_len) == 1 &&
-                EVP_PKEY_get_raw_public_key(pkey, out + ED25519_LEN, &public_len) == 1;
-    return done ? P2P_OK : P2P_ERR_CRYPTO;
-}
-
 p2p_err p2p_sigkey_private(const p2p_sigkey *key, uint8_t *out, size_t cap, size_t *len) {
     *len = 0;
     if (!key->has_private)
         return P2P_ERR_UNSUPPORTED;
     switch (key->type) {
     case P2P_KEY_ED25519:
-        return has_room(2 * ED25519_LEN, cap, len) ? put_ed25519(key->pkey, out) : P2P_ERR_TOO_BIG;
+        if (!has_room(sizeof key->ed25519, cap, len))
+            return P2P_ERR_TOO_BIG;
+        memcpy(out, key->ed25519, sizeof key->ed25519);
+        return P2P_OK;
     case P2P_KEY_SECP256K1:
         if (!has_room(P2P_CURVE_SCALAR_LEN, cap, len))
             return P2P_ERR_TOO_BIG;

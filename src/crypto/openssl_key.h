@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a signing key is in OpenSSL's terms; shared by the files of this provider only. */
+/* What a signing key is; shared by the files of this provider only. */
 #ifndef P2P_CRYPTO_OPENSSL_KEY_H
 #define P2P_CRYPTO_OPENSSL_KEY_H
 
 #include <openssl/evp.h>
 
 #include "crypto/crypto.h"
+#include "crypto/ed25519.h"
 
 struct p2p_sigkey {
-    EVP_PKEY *pkey;
+    EVP_PKEY *pkey; /* NULL: an Ed25519 key, which lies in the bytes below */
     p2p_key_type type;
     bool has_private;
+    uint8_t ed25519[2 * P2P_ED25519_LEN]; /* seed and public key; the seed is zeros in a verifier */
 };
 
 /* --- openssl_curve.c: keys on secp256k1 and P-256 as plain numbers --- */

@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Signing and verifying (peer-ids spec #key-types): Ed25519 plain, all others over SHA-256. */
+/* Signing and verifying (peer-ids spec #key-types): Ed25519 by libsodium, all others by OpenSSL
+ * over SHA-256. */
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include "crypto/openssl_key.h"
-
-static const char *hash_name(p2p_key_type type) {
-    return type == P2P_KEY_ED25519 ? NULL : "SHA256"; /* Ed25519 has its own hash inside */
-}
 
 p2p_err p2p_sigkey_sign(
     const p2p_sigkey *key, p2p_bytes message, uint8_t sig[P2P_SIGNATURE_MAX], size_t *len) {
     *len = P2P_SIGNATURE_MAX;
     if (!key->has_private)
         return P2P_ERR_UNSUPPORTED;
+    if (key->type == P2P_KEY_ED25519) {
+        p2p_ed25519_sign(sig, key->ed25519, message);
+        *len = P2P_ED25519_SIGNATURE_LEN;
+        return P2P_OK;
+    }
     ERR_set_mark();
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool done =
-        ctx != NULL &&
-        EVP_DigestSignInit_ex(ctx, NULL, hash_name(key->type), NULL, NULL, key->pkey, NULL) == 1 &&
-        EVP_DigestSign(ctx, sig, len, message.ptr, message.len) == 1;
+    bool done = ctx != NULL &&
+                EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, key->pkey, NULL) == 1 &&
+                EVP_DigestSign(ctx, sig, len, message.ptr, message.len) == 1;
     EVP_MD_CTX_free(ctx);
     p2p_err err = done ? P2P_OK : P2P_ERR_CRYPTO;
     if (done && key->type == P2P_KEY_SECP256K1)
@@ -31,11 +32,14 @@ p2p_err p2p_sigkey_sign(
 p2p_err p2p_sigkey_verify(const p2p_sigkey *key, p2p_bytes message, p2p_bytes signature) {
     if (signature.len == 0 || signature.len > P2P_SIGNATURE_MAX)
         return P2P_ERR_BAD_SIGNATURE;
+    if (key->type == P2P_KEY_ED25519)
+        return p2p_ed25519_verify(key->ed25519 + P2P_ED25519_LEN, message, signature)
+                   ? P2P_OK
+                   : P2P_ERR_BAD_SIGNATURE;
     ERR_set_mark();
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     bool good = ctx != NULL &&
-                EVP_DigestVerifyInit_ex(
-                    ctx, NULL, hash_name(key->type), NULL, NULL, key->pkey, NULL) == 1 &&
+                EVP_DigestVerifyInit_ex(ctx, NULL, "SHA256", NULL, NULL, key->pkey, NULL) == 1 &&
                 EVP_DigestVerify(ctx, signature.ptr, signature.len, message.ptr, message.len) == 1;
     EVP_MD_CTX_free(ctx);
     ERR_pop_to_mark();

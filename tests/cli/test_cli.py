@@ -14,7 +14,9 @@ import re
 import resource
 import select
 import signal
+import shutil
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -940,6 +942,115 @@ def test_stun_interrupted():
         it.send_signal(signal.SIGINT)
         _, err = it.communicate(timeout=PATIENCE)
         assert it.returncode == 1 and err == "p2p: interrupted before an answer came\n", err
+
+
+# --- wss with certificate files
+
+TLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tls")
+
+
+def put_pair(name, key=None):
+    """The pair NAME as cert.pem and key.pem, put in place as programs that renew certificates do."""
+    for source, target in ((f"{name}.crt", "cert.pem"), (f"{key or name}.key", "key.pem")):
+        shutil.copy(os.path.join(TLS, source), "new")
+        os.replace("new", target)
+
+
+def wss_connect(l):
+    """A TLS connection to the listener and the certificate that it showed."""
+    port = int(re.search(r"/tcp/(\d+)/", l.addr).group(1))
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    conn = context.wrap_socket(socket.create_connection(("127.0.0.1", port), PATIENCE))
+    return conn, ssl.DER_cert_to_PEM_cert(conn.getpeercert(binary_form=True)).strip()
+
+
+def shown(l):
+    conn, cert = wss_connect(l)
+    conn.close()
+    return next(name for name in "ab" if cert == open(os.path.join(TLS, f"{name}.crt")).read().strip())
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def wss_listener(*args):
+    put_pair("a")
+    with listener("--tls-cert", "cert.pem", "--tls-key", "key.pem", *args, listen="/ip4/127.0.0.1/tcp/0/tls/ws") as l:
+        yield l
+
+
+def websocket(l):
+    conn, _ = wss_connect(l)
+    conn.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                 b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += conn.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 101"), answer
+    return conn
+
+
+def pongs(conn):
+    """The WebSocket answers a ping."""
+    conn.sendall(b"\x89\x82\0\0\0\0hi")
+    got = b""
+    while not got.endswith(b"\x8a\x02hi"):
+        piece = conn.recv(4096)
+        assert piece, "the connection has ended"
+        got += piece
+    return True
+
+
+def test_tls_files_are_read_again_when_they_change():
+    with wss_listener() as l:
+        assert shown(l) == "a"
+        with websocket(l) as conn:
+            assert pongs(conn)
+            put_pair("b")
+            wait_until(lambda: shown(l) == "b")
+            assert pongs(conn)
+        assert "cert.pem is in use now" in l.errors()
+        l.stop()
+
+
+def test_tls_files_are_read_again_on_sighup():
+    with wss_listener("--json") as l:
+        l.process.send_signal(signal.SIGHUP)
+        o = next(o for line in l.process.stdout if (o := json.loads(line))["type"].startswith("certificate"))
+        assert o["type"] == "certificate" and o["cert"] == "cert.pem", o
+        l.stop()
+
+
+def test_a_bad_pair_changes_nothing_and_is_said():
+    bad = [lambda: put_pair("b", key="a"), lambda: os.remove("key.pem"), lambda: open("cert.pem", "w").close()]
+    for spoil in bad:
+        with wss_listener() as l:
+            spoil()
+            l.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: "stays in use" in l.errors())
+            assert shown(l) == "a"
+            put_pair("b")
+            wait_until(lambda: shown(l) == "b")
+            l.stop()
+
+
+def test_tls_files_that_are_no_good_at_the_start():
+    wss = ["listen", "--listen", "/ip4/127.0.0.1/tcp/0/tls/ws"]
+    refuses(*wss, status=1, says=["--tls-cert", "--tls-key"])
+    refuses(*wss, "--tls-cert", "x", status=2, says=["--tls-cert", "--tls-key", "both"])
+    refuses(*wss, "--tls-cert", "absent", "--tls-key", "absent", status=1, says=["absent", "No such file", "--tls-cert"])
+    put_pair("a", key="b")
+    refuses(*wss, "--tls-cert", "cert.pem", "--tls-key", "key.pem", status=1, says=["cert.pem", "key.pem", "PEM"])
+    refuses(*wss, "--tls-cert", ".", "--tls-key", "key.pem", status=1, says=["cannot read", "directory"])
+    put_pair("a")
+    refuses(*wss, "--tls-cert", "cert.pem", "--tls-key", "key.pem", "--record", "r", status=2, says=["--record", "--tls-cert"])
 
 
 # --- the runner

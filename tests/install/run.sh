@@ -16,7 +16,7 @@ cd "$work"
 # The example calls libuv by name, so it names it here, too.
 gcc -Wall -Wextra -Werror echo.c $(pkg-config --cflags --libs p2p libuv) -o shared
 LD_LIBRARY_PATH=$(dirname "$lib") ./shared >/dev/null
-gcc echo.c $(pkg-config --cflags p2p) "$(dirname "$lib")/libp2p.a" $(pkg-config --libs openssl libuv libngtcp2 libngtcp2_crypto_gnutls gnutls libnghttp3) -o static
+gcc echo.c $(pkg-config --cflags p2p) "$(dirname "$lib")/libp2p.a" $(pkg-config --libs openssl libsodium libuv libngtcp2 libngtcp2_crypto_gnutls gnutls libnghttp3) -o static
 ./static >/dev/null
 
 # The headers are C++ too.

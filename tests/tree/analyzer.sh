@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-include=$(pkg-config --cflags openssl libuv gnutls libngtcp2 libnghttp3)
+include=$(pkg-config --cflags openssl libsodium libuv gnutls libngtcp2 libnghttp3)
 export include
 
 analyze() {

@@ -63,6 +63,18 @@ static bool read_qlog(cli_program *p, const char *name, const char *value) {
     return true;
 }
 
+static bool read_tls_cert(cli_program *p, const char *name, const char *value) {
+    (void)name;
+    p->options.tls_cert = value;
+    return true;
+}
+
+static bool read_tls_key(cli_program *p, const char *name, const char *value) {
+    (void)name;
+    p->options.tls_key = value;
+    return true;
+}
+
 static bool read_protocol(cli_program *p, const char *name, const char *value) {
     (void)name;
     if (value[0] == 0 || strlen(value) > 255) {
@@ -311,6 +323,9 @@ static const option OPTIONS[] = {
     {"listen", "ADDR", "listen there; may be given several times", read_listen},
     {"key", "FILE", "the identity (made by `p2p key new`); without it a new one each time",
         read_key},
+    {"tls-cert", "FILE",
+        "a certificate with its chain for /tls/ws, in PEM; read again when changed", read_tls_cert},
+    {"tls-key", "FILE", "the certificate's private key, in PEM", read_tls_key},
     {"port", "N", "listen on this port instead of 4001; 0 takes a free one", read_port},
     {"ephemeral", NULL, "a new key for this run only", read_ephemeral},
     {"page", "HOST:PORT", "serve the page there; 127.0.0.1:4080 if not given", read_page},
@@ -388,15 +403,19 @@ static bool read_option(cli_program *p, int argc, char **argv, int *at) {
     return o->read(p, o->name, argv[++*at]);
 }
 
-bool cli_parse(cli_program *p, int argc, char **argv) {
-    cli_options *options = &p->options;
-    bool only_operands = false;
+static void set_defaults(cli_options *options) {
     *options = (cli_options){.type = P2P_ED25519,
         .count = 4,
         .interval = P2P_SECOND,
         .upload = 100000000,
         .download = 100000000,
         .streams = 1};
+}
+
+bool cli_parse(cli_program *p, int argc, char **argv) {
+    cli_options *options = &p->options;
+    bool only_operands = false;
+    set_defaults(options);
     for (int at = 1; at < argc; at++) {
         if (!only_operands && strcmp(argv[at], "--") == 0) {
             only_operands = true;
@@ -414,6 +433,16 @@ bool cli_parse(cli_program *p, int argc, char **argv) {
     if (options->operand_count < p->command->operands_min) {
         cli_wrong_use(p, "%s needs more: p2p %s %s", p->command->name, p->command->name,
             p->command->operands);
+        return false;
+    }
+    if ((options->tls_cert == NULL) != (options->tls_key == NULL)) {
+        cli_wrong_use(p, "--tls-cert and --tls-key belong together; give both or none");
+        return false;
+    }
+    if (options->tls_cert != NULL && options->record != NULL) {
+        cli_wrong_use(p,
+            "a recording does not hold certificate files; leave out --record, or --tls-cert and "
+            "--tls-key");
         return false;
     }
     return p->command->check == NULL || p->command->check(p);

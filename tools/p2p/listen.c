@@ -12,9 +12,10 @@ static const char *const DEFAULT_LISTEN[] = {"/ip4/0.0.0.0/tcp/4001", "/ip6/::/t
     "/ip4/0.0.0.0/tcp/4001/ws", "/ip6/::/tcp/4001/ws", "/ip4/0.0.0.0/udp/4001/quic-v1",
     "/ip6/::/udp/4001/quic-v1", "/ip4/0.0.0.0/udp/4001/quic-v1/webtransport",
     "/ip6/::/udp/4001/quic-v1/webtransport", "/ip4/0.0.0.0/udp/4001/webrtc-direct",
-    "/ip6/::/udp/4001/webrtc-direct"};
+    "/ip6/::/udp/4001/webrtc-direct", "/ip4/0.0.0.0/tcp/4001/tls/ws", "/ip6/::/tcp/4001/tls/ws"};
 
-enum { DEFAULT_COUNT = sizeof DEFAULT_LISTEN / sizeof DEFAULT_LISTEN[0] };
+/* And with a certificate, the last two. */
+enum { DEFAULT_COUNT = sizeof DEFAULT_LISTEN / sizeof DEFAULT_LISTEN[0], NEED_CERTIFICATE = 2 };
 
 enum { TIMER_READY = 1 };
 
@@ -33,8 +34,12 @@ typedef struct server {
 } server;
 
 static const char *const *addresses(const cli_program *p, size_t *count) {
-    *count = p->options.listen_count > 0 ? p->options.listen_count : DEFAULT_COUNT;
-    return p->options.listen_count > 0 ? p->options.listen : DEFAULT_LISTEN;
+    if (p->options.listen_count > 0) {
+        *count = p->options.listen_count;
+        return p->options.listen;
+    }
+    *count = p->options.tls_cert != NULL ? DEFAULT_COUNT : DEFAULT_COUNT - NEED_CERTIFICATE;
+    return DEFAULT_LISTEN;
 }
 
 static bool check(cli_program *p) {
@@ -100,6 +105,8 @@ static const char *advice(p2p_err err) {
         return "; give a port above 1023 with --listen";
     if (err == P2P_ERR_UNREACHABLE)
         return "; give an address of this machine with --listen";
+    if (err == P2P_ERR_STATE)
+        return "; give its certificate with --tls-cert and --tls-key";
     if (err == P2P_ERR_UNSUPPORTED)
         return "; give an address such as /ip4/0.0.0.0/tcp/4001 with --listen";
     return "";
@@ -249,10 +256,11 @@ static void interrupt(cli_program *p, p2p_host *host) {
 
 const cli_command cli_listen = {.name = "listen",
     .operands = "",
-    .options = " listen key security muxer json log qlog record ",
+    .options = " listen key tls-cert tls-key security muxer json log qlog record ",
     .about = "be a peer: serve ping, identify, perf and echo",
     .help = "Prints its addresses, one a line, then `ready`, and serves ping, identify, perf and\n"
-            "echo until Ctrl-C. Without --listen: all transports on port 4001, IPv4 and IPv6.",
+            "echo until Ctrl-C. Without --listen: all transports on port 4001, IPv4 and IPv6,\n"
+            "wss if there is a certificate.",
     .run = cli_run,
     .self_size = sizeof(server),
     .check = check,

@@ -29,7 +29,7 @@ typedef struct cli_options {
     size_t operand_count;
     const char *listen[CLI_LISTEN_MAX];
     size_t listen_count;
-    const char *key, *record, *qlog, *protocol, *page, *web;
+    const char *key, *record, *qlog, *protocol, *page, *web, *tls_cert, *tls_key;
     const p2p_security *security[CLI_LIST_MAX + 1];
     const p2p_muxer *muxers[CLI_LIST_MAX + 1];
     p2p_key_kind type;

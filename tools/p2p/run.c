@@ -17,6 +17,7 @@
 #include "keyfile.h"
 #include "qlog.h"
 #include "recorder.h"
+#include "tls_files.h"
 
 static const p2p_mem MEM = {0};
 
@@ -30,6 +31,7 @@ typedef struct runner {
     bool interrupted;
     cli_recorder recorder;
     cli_qlog qlog;
+    cli_tls_files tls_files;
     cli_seeded seeded;
     cli_header header;
     p2p_identity *identity;
@@ -146,6 +148,10 @@ static void run_node(runner *r, const p2p_config *config) {
         return;
     }
     p2p_host *host = p2p_node_host(r->node);
+    if (p->options.tls_cert != NULL && !cli_tls_files_start(&r->tls_files, p, r->node, &r->loop)) {
+        p2p_node_free(r->node);
+        return;
+    }
     if (p->options.record != NULL) {
         r->header.started = p2p_host_now(host);
         r->header.wall_ms = config->wall_ms;
@@ -162,6 +168,7 @@ static void run_node(runner *r, const p2p_config *config) {
     cli_recorder_close(&r->recorder);
     if (p->command->detach != NULL)
         p->command->detach(p);
+    cli_tls_files_stop(&r->tls_files);
     p2p_node_free(r->node);
 }
 

@@ -238,12 +238,15 @@ static void timer_fired(uv_timer_t *timer) {
 }
 
 static void pump(up *u) {
-    MHD_UNSIGNED_LONG_LONG ms;
-    (void)MHD_run(u->http.daemon);
-    if (MHD_get_timeout(u->http.daemon, &ms) == MHD_YES)
-        (void)uv_timer_start(&u->http.timer, timer_fired, ms, 0);
+    up_http *http = &u->http;
+    MHD_UNSIGNED_LONG_LONG ms = 0;
+    http->woken = false;
+    (void)MHD_run(http->daemon);
+    /* What was resumed meanwhile is looked at in the next run, whatever MHD_get_timeout says. */
+    if (http->woken || MHD_get_timeout(http->daemon, &ms) == MHD_YES)
+        (void)uv_timer_start(&http->timer, timer_fired, http->woken ? 0 : ms, 0);
     else
-        (void)uv_timer_stop(&u->http.timer);
+        (void)uv_timer_stop(&http->timer);
 }
 
 static void readable(uv_poll_t *poll, int status, int events) {
@@ -253,6 +256,7 @@ static void readable(uv_poll_t *poll, int status, int events) {
 }
 
 void up_http_wake(up *u) {
+    u->http.woken = true;
     (void)uv_timer_start(&u->http.timer, timer_fired, 0, 0);
 }
 
@@ -378,17 +382,6 @@ static bool start_daemon(up *u, int fd) {
     return u->http.daemon != NULL && watch(u) && up_events_start(u);
 }
 
-/* The folder of the page: a node without it still answers the rest. */
-static void open_web(up *u) {
-    char where[1024];
-    u->http.web = up_web_open(u->program->options.web, where, sizeof where);
-    if (u->http.web < 0)
-        cli_note(&u->program->out, CLI_YELLOW,
-            "p2p: the page's files are not in %.300s; build them with `./dev build`, or name their "
-            "folder with --web",
-            where);
-}
-
 bool up_http_start(up *u) {
     up_http *http = &u->http;
     p2p_list_init(&http->requests);
@@ -397,7 +390,7 @@ bool up_http_start(up *u) {
         return false;
     snprintf(http->url, sizeof http->url, "http://%s:%u/", http->page.host, http->page.port);
     make_token(http->token);
-    open_web(u);
+    http->web = up_web_open(u->program->options.web, http->where, sizeof http->where);
     if (start_daemon(u, fd))
         return true;
     if (http->daemon == NULL)

@@ -17,12 +17,12 @@ enum { TIMER_READY = 1, PORTS_TRIED = 100 };
 /* A listener on a machine without addresses of its kind says nothing; that is waited for. */
 #define PATIENCE (2 * P2P_SECOND)
 
-/* What stands behind the port. Each kind exists for IPv4 and IPv6. */
+/* What stands behind the port. Each kind exists for IPv4 and IPv6; the last needs a certificate. */
 static const struct {
     bool udp;
     const char *behind;
 } KINDS[] = {{false, ""}, {false, "/ws"}, {true, "/quic-v1"}, {true, "/quic-v1/webtransport"},
-    {true, "/webrtc-direct"}};
+    {true, "/webrtc-direct"}, {false, "/tls/ws"}};
 
 /* --- what the machine has --- */
 
@@ -101,7 +101,8 @@ static void add(up *u, const char *ip, unsigned port, size_t kind) {
 }
 
 static void add_all(up *u, unsigned port, const int errors[SOCKETS]) {
-    for (size_t i = 0; i < P2P_COUNT(KINDS); i++) {
+    size_t count = P2P_COUNT(KINDS) - (u->program->options.tls_cert == NULL);
+    for (size_t i = 0; i < count; i++) {
         if (errors[KINDS[i].udp ? UDP4 : TCP4] == 0)
             add(u, "/ip4/0.0.0.0", port, i);
         if (errors[KINDS[i].udp ? UDP6 : TCP6] == 0)

@@ -84,7 +84,13 @@ static void attach(cli_program *p, p2p_node *node, struct uv_loop_s *loop) {
         up_typed_start(u);
 }
 
+/* A node without the page's files still answers the rest. */
 static void ready(up *u) {
+    if (u->http.daemon != NULL && u->http.web < 0)
+        cli_note(&u->program->out, CLI_YELLOW,
+            "p2p: the page's files are not in %.300s; build them with `./dev build`, or name their "
+            "folder with --web",
+            u->http.where);
     up_print_start(u);
     up_notify("READY=1");
     if (u->program->options.open)
@@ -203,8 +209,9 @@ static int run(cli_program *p) {
 
 const cli_command cli_up = {.name = "up",
     .operands = "",
-    .options = " listen port key ephemeral page no-page web open security muxer json log "
-               "hello-stdin ",
+    .options =
+        " listen port key tls-cert tls-key ephemeral page no-page web open security muxer json log "
+        "hello-stdin ",
     .about = "be a node with everything on, and show it on a page",
     .help =
         "Starts a node that any libp2p peer and any browser can dial: TCP, WebSocket, QUIC,\n"
