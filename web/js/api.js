@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-// The node's own HTTP interface (docs/operating.md): what it is, who is connected, what happens, and the few things that it can be
-// asked to do. Dispatches `up` with the node's description (again after each restart), `gone`, and the node's events.
+// The node's own HTTP interface (docs/http-api.md): what it is, who is connected, what happens, and the few things that it can be
+// asked to do. Dispatches `up` with the node's description (again after each interruption), `gone`, and the node's events.
 
 const RETRY = 1000
 const EVENTS = ['connected', 'disconnected', 'identified', 'inbound-failed', 'addresses', 'hello', 'stats']
@@ -19,7 +19,7 @@ export class NodeApi extends EventTarget {
     clearTimeout(this.timer)
     if (this.source != null || document.hidden) return
     const source = this.source = new EventSource('/api/events')
-    source.onopen = () => this.look()
+    source.onopen = () => this.look(true)
     source.onerror = () => this.interrupted(source)
     for (const type of EVENTS) source.addEventListener(type, event => this.tell(type, JSON.parse(event.data)))
   }
@@ -37,12 +37,12 @@ export class NodeApi extends EventTarget {
     this.timer = setTimeout(() => this.listen(), RETRY)
   }
 
-  // Finds out whether the node is there, and whether it is still the same run of it.
-  async look () {
+  // Finds out whether the node is there. Where it refuses events (too many listen), it is asked again and again, and only news is told.
+  async look (fresh = false) {
     const before = this.node
     try {
       this.node = await this.describe()
-      if (this.node.started_ms !== before?.started_ms) this.tell('up', this.node)
+      if (fresh || this.node.started_ms !== before?.started_ms) this.tell('up', this.node)
     } catch {
       this.node = undefined
       if (before != null || !this.told) this.tell('gone')

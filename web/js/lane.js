@@ -121,6 +121,7 @@ export class Lane extends EventTarget {
 
   connected (connection) {
     this.connection = connection
+    this.hasWorked = true
     this.roundTrips = []
     connection.addEventListener('close', () => { if (this.connection === connection) this.lost() })
     this.become('connected')

@@ -39,13 +39,14 @@ export class Lanes extends EventTarget {
     for (const type of ['failed', 'dialling']) lane.addEventListener(type, () => this.changed())
   }
 
-  // The node is there, perhaps again. After a restart the old connections are dead, even where the browser has not noticed.
+  // The node is there, perhaps again. After a restart the old connections are dead, even where the browser has not noticed. Without a
+  // restart a lane that has never worked is not tried again: a tab can make only some hundred WebRTC connections in its life.
   nodeIs (node) {
     const restarted = this.started !== node.started_ms
     this.started = node.started_ms
     this.node = node
     for (const lane of this.all) {
-      const dead = lane.state === 'lost' || lane.state === 'failed'
+      const dead = lane.state === 'lost' || (lane.state === 'failed' && lane.hasWorked)
       if (restarted || dead) lane.connect(addressesFor(lane.transport.id, node, this.browser))
     }
   }
