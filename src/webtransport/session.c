@@ -199,9 +199,21 @@ p2p_err p2p_wt_put_response(p2p_qpack *q, p2p_writer *w, unsigned status, bool d
     return put_headers(q, w, fields, count);
 }
 
+/* Printable ASCII without spaces, as :authority and :path are (RFC 3986). */
+static bool is_target(p2p_bytes text) {
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] <= ' ' || text.ptr[i] >= 0x7f)
+            return false;
+    return text.len > 0;
+}
+
+bool p2p_wt_is_path(p2p_bytes path) {
+    return path.len <= P2P_WT_PATH_MAX && is_target(path) && path.ptr[0] == '/';
+}
+
 p2p_err p2p_wt_put_request(
-    p2p_qpack *q, p2p_writer *w, p2p_bytes authority, p2p_wt_dialect dialect) {
-    if (authority.len == 0 || authority.len > P2P_WT_AUTHORITY_MAX || !is_value(authority) ||
+    p2p_qpack *q, p2p_writer *w, p2p_bytes authority, p2p_bytes path, p2p_wt_dialect dialect) {
+    if (authority.len > P2P_WT_AUTHORITY_MAX || !is_target(authority) || !p2p_wt_is_path(path) ||
         dialect == P2P_WT_NONE)
         return P2P_ERR_INVALID;
     p2p_bytes protocol =
@@ -211,7 +223,7 @@ p2p_err p2p_wt_put_request(
     fields[count++] = field_of(":method", P2P_LITERAL("CONNECT"));
     fields[count++] = field_of(":scheme", P2P_LITERAL("https"));
     fields[count++] = field_of(":authority", authority);
-    fields[count++] = field_of(":path", P2P_LITERAL(P2P_WT_PATH));
+    fields[count++] = field_of(":path", path);
     fields[count++] = field_of(":protocol", protocol);
     if (dialect == P2P_WT_DRAFT_02)
         fields[count++] = field_of(DRAFT_02_REQUEST, P2P_LITERAL("1"));

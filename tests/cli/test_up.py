@@ -310,10 +310,8 @@ def test_json():
         assert len(node.lines) == 1 and first["browser"]["webtransport"] and "token" not in first
         subprocess.run([P2P, "ping", node.addrs[0], "--count", "1"], check=True, capture_output=True)
         told = [json.loads(line) for line in node.stop().splitlines()]
-        types = [o for o in told if o["type"] != "addresses"]
-        assert [o["type"] for o in types][:2] == ["connected", "identified"], types
-        assert types[0]["direction"] == "in" and types[0]["transport"] == "tcp"
-        assert types[-1]["type"] == "disconnected" and types[-1]["reason"]
+        assert [o["type"] for o in told] == ["connected", "identified", "disconnected"], told
+        assert told[0]["direction"] == "in" and told[0]["transport"] == "tcp" and told[2]["reason"]
 
 
 def test_help():
@@ -452,6 +450,17 @@ def test_no_ipv6():
     with up(command=only_4) as node:
         assert node.addrs and not any("/ip6/" in a for a in node.addrs)
         assert "no IPv6" in node.errors() and "going on with IPv4" in node.errors()
+        node.stop()
+
+
+def test_addresses_that_change():
+    """A machine that gets an address while the node runs: the driver looks every few seconds."""
+    later = unshared('ip link set lo up; (until [ -e now ]; do sleep 0.1; done; ip addr add 10.20.30.40/32 dev lo) >/dev/null & exec "$@"')
+    with up(command=later) as node:
+        assert not any("10.20.30.40" in a for a in node.addrs)
+        pathlib.Path("now").touch()
+        node.until("^addresses     have changed$")
+        node.until("  /ip4/10.20.30.40/tcp/")
         node.stop()
 
 
@@ -790,6 +799,25 @@ def test_bad_hellos_end_their_stream_only():
 
 
 # --- the end
+
+
+def test_output_that_nobody_reads_does_not_stop_it():
+    for form in ((), ("--json",)):
+        with up(*form) as node:
+            token = node.token()
+            for _ in range(300):  # a pipe holds 64 KiB
+                status, _, _ = node.ask("/api/hello", "POST", json.dumps({"text": "x" * 1000}),
+                                        {"X-P2P-Token": token, "Content-Type": "application/json"})
+                assert status == 200
+            while "xxx" not in (line := node.line()):
+                pass
+            while "xxx" in line:
+                node.act("/api/hello", {"text": "again"})
+                line = node.line()
+            lost = json.loads(line)["lines"] if form else int(re.match(r"\((\d+) lines are missing", line)[1])
+            assert 100 < lost < 300, lost
+            node.until("again")
+            node.stop()
 
 
 def test_ends_in_good_order():

@@ -91,6 +91,7 @@ static enum MHD_Result send_answer(up_request *r) {
         (void)MHD_add_response_header(r->response, HEADERS[i][0], HEADERS[i][1]);
     enum MHD_Result result = MHD_queue_response(r->connection, r->status, r->response);
     MHD_destroy_response(r->response);
+    r->response = NULL;
     return result;
 }
 
@@ -118,23 +119,25 @@ static bool is_followed_link(const up_request *r) {
            strcmp(r->path, "/metrics") != 0;
 }
 
+static bool is_foreign(const up_request *r) {
+    const char *origin = up_request_header(r, MHD_HTTP_HEADER_ORIGIN);
+    const char *site = up_request_header(r, "Sec-Fetch-Site");
+    if (origin != NULL && (strncmp(origin, "http://", 7) != 0 || !is_own(&r->up->http, origin + 7)))
+        return true;
+    return site != NULL && strcmp(site, "cross-site") == 0 && !is_followed_link(r);
+}
+
 static bool may_ask(up_request *r) {
     const up_http *http = &r->up->http;
     const char *host = up_request_header(r, MHD_HTTP_HEADER_HOST);
-    const char *origin = up_request_header(r, MHD_HTTP_HEADER_ORIGIN);
-    const char *site = up_request_header(r, "Sec-Fetch-Site");
     if (host == NULL || !is_own(http, host))
         up_answer_error(r, MHD_HTTP_FORBIDDEN,
             "this page is at %s and answers to that name only; open it there, or choose another "
             "address with --page",
             http->url);
-    else if (origin != NULL && (strncmp(origin, "http://", 7) != 0 || !is_own(http, origin + 7)))
+    else if (is_foreign(r))
         up_answer_error(r, MHD_HTTP_FORBIDDEN, "requests from other sites are refused");
-    else if (site != NULL && strcmp(site, "cross-site") == 0 && !is_followed_link(r))
-        up_answer_error(r, MHD_HTTP_FORBIDDEN, "requests from other sites are refused");
-    else
-        return true;
-    return false;
+    return r->response == NULL;
 }
 
 static bool may_act(up_request *r) {
@@ -224,6 +227,8 @@ static void on_done(void *ctx, struct MHD_Connection *connection, void **own,
         return;
     up_api_forget(ctx, r);
     p2p_list_remove(&r->node);
+    if (r->response != NULL) /* it came too late */
+        MHD_destroy_response(r->response);
     free(r->body);
     free(r);
     *own = NULL;

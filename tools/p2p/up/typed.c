@@ -38,12 +38,12 @@ static void woken(void *ctx) {
     up *u = ctx;
     if (u->over)
         return;
-    up_catch_up(u);
+    p2p_node_catch_up(u->node);
     for (p2p_bytes view; (view = cli_pipe_peek(&u->typed)).len > 0;) {
         take(u, view);
         cli_pipe_consume(&u->typed, view.len);
     }
-    up_wake(u);
+    p2p_node_kick(u->node);
 }
 
 void up_typed_start(up *u) {
