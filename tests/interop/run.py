@@ -15,6 +15,7 @@ traffic wait beside all of that.
 
 import argparse
 import concurrent.futures
+import contextlib
 import dataclasses
 import fnmatch
 import itertools
@@ -27,6 +28,8 @@ import sys
 import tempfile
 import threading
 import time
+
+from namespaces import FAR, NEAR, Unavailable, two_namespaces
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -58,11 +61,12 @@ ADDRESSES = {
     "webtransport": "/ip4/127.0.0.1/udp/0/quic-v1/webtransport",
     "webrtc-direct": "/ip4/127.0.0.1/udp/0/webrtc-direct",
     "webrtc-direct-v2": "/ip4/127.0.0.1/udp/0/webrtc-direct",
+    "webrtc-direct-v2-strict": "/ip4/127.0.0.1/udp/0/webrtc-direct",
 }
+STRICT = "webrtc-direct-v2-strict"  # from a Chromium that already forbids what version 1 does
 SEPARATE = (WRONG_ID, WRONG_CERTHASH, RELOAD)  # each on connections of its own
 STACKED = {"tcp", "ws", "wss"}  # the others bring security and streams of their own
-BY_CERTHASH = {"webtransport", "webrtc-direct", "webrtc-direct-v2"}
-THIN_WAIST = {True: "/ip4/127.0.0.1/tcp/", False: "/ip4/127.0.0.1/udp/"}
+BY_CERTHASH = {"webtransport", "webrtc-direct", "webrtc-direct-v2", STRICT}
 PROTOCOL_IDS = {"noise": "/noise", "tls": "/tls/1.0.0", "yamux": "/yamux/1.0.0", "mplex": "/mplex/6.7.0", "": ""}
 LISTENER_PROTOCOLS = {
     "/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0", "/ipfs/ping/1.0.0", "/perf/1.0.0", "/echo/1.0.0",
@@ -82,15 +86,26 @@ class Peer:
     keys: tuple = tuple(KEY_TYPES)
     setup: str = ""  # what setup.sh calls it, if not by its own name
     dial_options: tuple = ()
+    apart: tuple = ()  # transports that it dials only from another network namespace
 
 
-EVERY_TRANSPORT = tuple(ADDRESSES)
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where the two peers of a configuration run."""
+
+    listen: tuple = ()  # prefix of the listener's command
+    dial: tuple = ()
+    listener_ip: str = "127.0.0.1"
+    dialler_ip: str = "127.0.0.1"
+
+
+EVERY_TRANSPORT = tuple(transport for transport in ADDRESSES if transport != STRICT)
 BROWSER = {"listens": (), "security": ("noise",), "keys": ("ed25519", "secp256k1", "rsa"), "setup": "browser"}
 
 PEERS = {
-    "c": Peer("c-libp2p/", EVERY_TRANSPORT, EVERY_TRANSPORT),
+    "c": Peer("c-libp2p/", (*EVERY_TRANSPORT, STRICT), EVERY_TRANSPORT),
     # go-libp2p has removed mplex.
-    "go": Peer("go-libp2p/", EVERY_TRANSPORT, EVERY_TRANSPORT, muxers=("yamux",)),
+    "go": Peer("go-libp2p/", (*EVERY_TRANSPORT, STRICT), EVERY_TRANSPORT, muxers=("yamux",)),
     # rust-libp2p: wss needs a certificate the dialler trusts; its webtransport is for wasm only;
     # libp2p-webrtc 0.10.0-alpha times out even against itself.
     "rust": Peer("rust-libp2p/", ("tcp", "ws", "quic-v1"), ("tcp", "ws", "quic-v1")),
@@ -108,13 +123,14 @@ PEERS = {
         keys=("ed25519", "secp256k1", "rsa"),
     ),
     # Browsers cannot listen, and a page cannot open a TCP or QUIC connection of its own. Firefox
-    # gathers no ICE candidates on 127.0.0.1, so webrtc-direct fails there.
+    # sends nothing of WebRTC's to 127.0.0.1.
     "chromium": Peer(
-        "js-libp2p/", dials=("ws", "wss", "webtransport", "webrtc-direct"),
+        "js-libp2p/", dials=("ws", "wss", "webtransport", "webrtc-direct", "webrtc-direct-v2", STRICT),
         dial_options=("--browser", "chromium"), **BROWSER,
     ),
     "firefox": Peer(
-        "js-libp2p/", dials=("ws", "wss", "webtransport"), dial_options=("--browser", "firefox"), **BROWSER,
+        "js-libp2p/", dials=("ws", "wss", "webtransport", "webrtc-direct", "webrtc-direct-v2"),
+        dial_options=("--browser", "firefox"), apart=("webrtc-direct", "webrtc-direct-v2"), **BROWSER,
     ),
 }
 
@@ -164,8 +180,8 @@ class Config:
         return [word for option, value in stack if value for word in (option, value)]
 
     def dial_options(self):
-        version = ["--dialer-version", "2"] if self.transport == "webrtc-direct-v2" else []
-        return self.options() + version
+        version = ["--dialer-version", "2"] if self.transport.startswith("webrtc-direct-v2") else []
+        return self.options() + version + (["--no-munging"] if self.transport == STRICT else [])
 
 
 @dataclasses.dataclass
@@ -192,7 +208,7 @@ class Listener:
     def __init__(self, program, options):
         self.stderr = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [program, "listen", *options],
+            [*program, "listen", *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr, text=True,
         )
         self.lines = queue.Queue()
@@ -234,7 +250,7 @@ def dial(program, arguments):
     """Runs a dialler and returns its result lines, its status and its last words."""
     with tempfile.TemporaryFile("w+") as stderr:
         process = subprocess.Popen(
-            [program, "dial", *arguments],
+            [*program, "dial", *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True,
         )
         try:
@@ -275,6 +291,8 @@ class Runner:
         self.quick = quick
         self.results = []
         self.second_tries = 0
+        self.namespaces = contextlib.ExitStack()
+        self.apart = None  # the Place between network namespaces, once it was needed
 
     def record(self, dialler, listener, config, case, status, detail="", numbers=None):
         result = Result(dialler, listener, str(config), case, status, detail, numbers or {})
@@ -286,14 +304,28 @@ class Runner:
         """All cases of a column. Live peers stumble when the machine is busy: a column with a failure is run once
         more as a whole, which is printed and counted; what fails again has failed."""
         before = len(self.results)
-        self.try_configuration(dialler, listener, config)
+        try:
+            place = self.place(dialler, config)
+        except Unavailable as reason:
+            for case in self.cases_of(dialler, listener, config):
+                self.record(dialler, listener, config, case, "skipped", f"not on the loopback interface, and {reason}")
+            return
+        self.try_configuration(dialler, listener, config, place)
         if any(r.status == "failed" for r in self.results[before:]):
             print(f"  {dialler} dials {listener} {config}: second try", flush=True)
             del self.results[before:]
             self.second_tries += 1
-            self.try_configuration(dialler, listener, config)
+            self.try_configuration(dialler, listener, config, place)
 
-    def try_configuration(self, dialler, listener, config):
+    def place(self, dialler, config):
+        if config.transport not in PEERS[dialler].apart:
+            return Place()
+        if self.apart is None:
+            far, near = self.namespaces.enter_context(two_namespaces())
+            self.apart = Place(tuple(far), tuple(near), FAR, NEAR)
+        return self.apart
+
+    def try_configuration(self, dialler, listener, config, place):
         """All cases of a column, on one listener."""
         before = len(self.results)
         cases = []
@@ -305,15 +337,15 @@ class Runner:
         if "connect" not in cases:
             return
         try:
-            with self.listen(listener, config) as process:
+            with self.listen(listener, config, place) as process:
                 address = process.addresses()[0]
-                self.run_tests(dialler, listener, config, address, cases)
+                self.run_tests(dialler, listener, config, place, address, cases)
                 if WRONG_ID in cases:
-                    self.run_refused(dialler, listener, config, WRONG_ID, wrong_id(address))
+                    self.run_refused(dialler, listener, config, place, WRONG_ID, wrong_id(address))
                 if WRONG_CERTHASH in cases:
-                    self.run_refused(dialler, listener, config, WRONG_CERTHASH, wrong_certhash(address))
+                    self.run_refused(dialler, listener, config, place, WRONG_CERTHASH, wrong_certhash(address))
                 if RELOAD in cases:
-                    self.run_reload(dialler, listener, config, address)
+                    self.run_reload(dialler, listener, config, place, address)
         except Failure as failure:
             done = {r.case for r in self.results[before:]}
             for case in cases:
@@ -331,19 +363,19 @@ class Runner:
             cases.append(RELOAD)
         return cases
 
-    def listen(self, name, config, *options):
-        options = ["--listen", ADDRESSES[config.transport], *config.options(), *options]
-        return Listener(self.programs[name], options)
+    def listen(self, name, config, place, *options):
+        address = ADDRESSES[config.transport].replace("127.0.0.1", place.listener_ip)
+        return Listener([*place.listen, self.programs[name]], ["--listen", address, *config.options(), *options])
 
-    def dial(self, name, config, address, *words):
+    def dial(self, name, config, place, address, *words):
         arguments = [*PEERS[name].dial_options, address, *config.dial_options(), *words]
-        return dial(self.programs[name], arguments)
+        return dial([*place.dial, self.programs[name]], arguments)
 
-    def run_tests(self, dialler, listener, config, address, cases):
+    def run_tests(self, dialler, listener, config, place, address, cases):
         """What happens on one connection. The observed address has a case of its own, because
         an implementation can be wrong in that alone."""
         tests = [case for case in cases if case not in ("connect", OBSERVED, *SEPARATE)]
-        lines, status, stderr = self.dial(dialler, config, address, *tests)
+        lines, status, stderr = self.dial(dialler, config, place, address, *tests)
         by_case = dict(zip(["connect", *tests], lines))
         for case in cases:
             if case in SEPARATE:
@@ -354,12 +386,12 @@ class Runner:
             elif not line["ok"]:
                 problem = line.get("error") or "it failed without a reason"
             else:
-                problem = wrong_answer(case, line, config, address, PEERS[listener])
+                problem = wrong_answer(case, line, config, place, address, PEERS[listener])
             self.record(dialler, listener, config, case, "failed" if problem else "passed", problem, line)
 
-    def run_refused(self, dialler, listener, config, case, wrong):
+    def run_refused(self, dialler, listener, config, place, case, wrong):
         """A dial to an address that somebody has changed."""
-        lines, status, _ = self.dial(dialler, config, wrong, "ping")
+        lines, status, _ = self.dial(dialler, config, place, wrong, "ping")
         connect = lines[0] if lines else {}
         refused = status == 1 and connect.get("ok") is False and connect.get("error")
         self.record(
@@ -368,20 +400,20 @@ class Runner:
             "" if refused else f"{wrong} was not refused: {connect}, status {status}",
         )
 
-    def run_reload(self, dialler, listener, config, address):
+    def run_reload(self, dialler, listener, config, place, address):
         """The page connects, is loaded again, and connects again."""
-        lines, status, stderr = self.dial(dialler, config, address, "--reload", "ping")
+        lines, status, stderr = self.dial(dialler, config, place, address, "--reload", "ping")
         ok = status == 0 and [line["test"] for line in lines if line["ok"]] == ["connect", "ping"] * 2
         self.record(
             dialler, listener, config, RELOAD, "passed" if ok else "failed",
             "" if ok else f"it reported {lines} and ended with status {status}: {stderr}",
         )
 
-    def idle(self, dialler, listener, config):
+    def idle(self, dialler, listener, config, place):
         """What is wrong after a while without traffic, or nothing."""
         try:
-            with self.listen(listener, config) as process:
-                lines, status, stderr = self.dial(dialler, config, process.addresses()[0], IDLE)
+            with self.listen(listener, config, place) as process:
+                lines, status, stderr = self.dial(dialler, config, place, process.addresses()[0], IDLE)
         except Failure as failure:
             return str(failure)
         errors = [line["error"] for line in lines if not line["ok"]]
@@ -397,8 +429,9 @@ class Runner:
         listener_key = with_key if key in PEERS[listener].keys else []
         dialler_key = with_key if key in PEERS[dialler].keys else []
         try:
-            with self.listen(listener, config, *listener_key) as process:
-                lines, status, stderr = self.dial(dialler, config, process.addresses()[0], *dialler_key, "ping")
+            with self.listen(listener, config, Place(), *listener_key) as process:
+                address = process.addresses()[0]
+                lines, status, stderr = self.dial(dialler, config, Place(), address, *dialler_key, "ping")
         except Failure as failure:
             self.record(dialler, listener, config, case, "failed", str(failure))
             return
@@ -424,7 +457,7 @@ def limit(dialler, listener, config, case):
     return ""
 
 
-def wrong_answer(case, line, config, address, listener):
+def wrong_answer(case, line, config, place, address, listener):
     """What is wrong with the answer of a test that passed, or nothing."""
     if case == "connect":
         expected = {
@@ -439,7 +472,8 @@ def wrong_answer(case, line, config, address, listener):
             return f"the agent is {line['agent']!r}, not {listener.agent}..."
         if missing := LISTENER_PROTOCOLS - set(line["protocols"]):
             return f"identify does not name {', '.join(sorted(missing))}"
-    if case == OBSERVED and not line["observed"].startswith(THIN_WAIST[config.transport in STACKED]):
+    waist = f"/ip4/{place.dialler_ip}/{'tcp' if config.transport in STACKED else 'udp'}/"
+    if case == OBSERVED and not line["observed"].startswith(waist):
         return f"the observed address is {line['observed']!r}"
     return ""
 
@@ -546,10 +580,14 @@ def start_idle(runner, pool, pairs, transports):
             if config.transport in STACKED and (config.transport, config.security, config.muxer) != ("tcp", "noise", "yamux"):
                 continue
             column = (dialler, listener, config)
-            if reason := limit(*column, IDLE):
+            try:
+                reason, place = limit(*column, IDLE), runner.place(dialler, config)
+            except Unavailable as unavailable:
+                reason = str(unavailable)
+            if reason:
                 runner.record(*column, IDLE, "skipped", reason)
             else:
-                waiting.append((column, pool.submit(runner.idle, *column)))
+                waiting.append((column, pool.submit(runner.idle, *column, place)))
     return waiting
 
 
@@ -560,7 +598,7 @@ def main():
     programs[ours] = arguments.ours
     runner = Runner(programs, arguments.quick)
     pairs = [pair for lang in arguments.langs for pair in dict.fromkeys([(ours, lang), (lang, ours)])]
-    with concurrent.futures.ThreadPoolExecutor(IDLE_AT_ONCE) as pool:
+    with runner.namespaces, concurrent.futures.ThreadPoolExecutor(IDLE_AT_ONCE) as pool:
         idle = start_idle(runner, pool, pairs, arguments.transports)
         for dialler, listener in pairs:
             run_direction(runner, dialler, listener, arguments)

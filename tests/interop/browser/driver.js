@@ -17,12 +17,14 @@ const FILES = {
   '/page.js': { type: 'text/javascript', body: readFileSync(new URL('page.bundle.js', import.meta.url)) }
 }
 const KEY_TYPES = ['ed25519', 'secp256k1', 'rsa']
+// Chromium then refuses a description of its own with changed ICE credentials, as version 1 needs it.
+const NO_MUNGING = '--force-fieldtrials=WebRTC-NoSdpMangleUfrag/Enabled/'
 const MUXERS = ['yamux', 'mplex']
 
 async function main () {
-  const { target, tests, browserName, reload, pageOptions } = parse(process.argv.slice(2))
+  const { target, tests, browserName, browserOptions, reload, pageOptions } = parse(process.argv.slice(2))
   const server = await servePage(FILES)
-  const { page, close } = await BROWSERS[browserName]()
+  const { page, close } = await BROWSERS[browserName](...browserOptions)
   let passed = false
   try {
     page.on('pageerror', error => console.error(error.message))
@@ -53,6 +55,7 @@ function parse (args) {
         muxer: { type: 'string', default: 'yamux,mplex' },
         'key-type': { type: 'string', default: 'ed25519' },
         'dialer-version': { type: 'string', default: '1' },
+        'no-munging': { type: 'boolean', default: false },
         reload: { type: 'boolean', default: false }
       }
     })
@@ -61,12 +64,19 @@ function parse (args) {
     if (command !== 'dial' || target == null) usage('a browser can only dial, and needs a multiaddr')
     if (!(values.browser in BROWSERS)) usage(`unknown browser ${values.browser}`)
     if (values.security !== 'noise') usage('js-libp2p has only noise in a browser')
-    if (values['dialer-version'] !== '1') usage('js-libp2p dials webrtc-direct only in version 1')
+    if (!['1', '2'].includes(values['dialer-version'])) usage('webrtc-direct has versions 1 and 2')
     if (!KEY_TYPES.includes(values['key-type'])) usage(`js-libp2p has no ${values['key-type']} identities`)
     if (!muxer.every(name => MUXERS.includes(name))) usage(`unknown muxer in ${values.muxer}`)
     const problem = checkTests(tests)
     if (problem != null) usage(problem)
-    return { target, tests, browserName: values.browser, reload: values.reload, pageOptions: { muxer, keyType: values['key-type'] } }
+    return {
+      target,
+      tests,
+      browserName: values.browser,
+      reload: values.reload,
+      browserOptions: values['no-munging'] ? [NO_MUNGING] : [],
+      pageOptions: { muxer, keyType: values['key-type'], dialerVersion: values['dialer-version'] }
+    }
   } catch (error) {
     return usage(error.message)
   }

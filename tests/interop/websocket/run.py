@@ -18,6 +18,7 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))  # for what it imports
 spec = importlib.util.spec_from_file_location("interop", HERE.parent / "run.py")
 interop = importlib.util.module_from_spec(spec)
 sys.modules["interop"] = interop
@@ -49,11 +50,11 @@ def port_of(address):
 def through(peer, program, lang, command):
     """What is wrong when everything goes through a bridge."""
     listen, dial = ("/ip4/127.0.0.1/tcp/0", "/ws") if command == "serve" else ("/ip4/127.0.0.1/tcp/0/ws", "")
-    with interop.Listener(peer, ["--listen", listen]) as listener:
+    with interop.Listener([peer], ["--listen", listen]) as listener:
         address = listener.addresses()[0]
         identity = address.rpartition("/p2p/")[2]
         with Bridge(program, lang, command, port_of(address)) as bridge:
-            lines, status, said = interop.dial(peer, [f"/ip4/127.0.0.1/tcp/{bridge.port}{dial}/p2p/{identity}", *TESTS])
+            lines, status, said = interop.dial([peer], [f"/ip4/127.0.0.1/tcp/{bridge.port}{dial}/p2p/{identity}", *TESTS])
     problems = [f"{line['test']}: {line.get('error')}" for line in lines if not line["ok"]]
     seen = bridge.seen
     print(f"  {lang} {command}: {seen}", flush=True)
@@ -69,7 +70,7 @@ def through(peer, program, lang, command):
 
 
 def probe(peer, program, lang):
-    with interop.Listener(peer, ["--listen", "/ip4/127.0.0.1/tcp/0/ws"]) as listener:
+    with interop.Listener([peer], ["--listen", "/ip4/127.0.0.1/tcp/0/ws"]) as listener:
         done = subprocess.run([program, lang, "probe", port_of(listener.addresses()[0])], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=120)
     if done.returncode != 0:
