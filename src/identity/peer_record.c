@@ -71,10 +71,14 @@ p2p_err p2p_peer_record_open(p2p_peer_record *record, p2p_bytes envelope) {
     record->peer.len = 0;
     p2p_err err = open_envelope(&opened, envelope);
     if (err == P2P_OK)
+        /* spec: rfc-0003 #certification--verification: if the signature is invalid, the envelope
+         * MUST be discarded without reading the payload. */
         err = read_payload(record, opened.payload);
     if (err == P2P_OK)
         err = p2p_peer_id_of_key(&signer, opened.public_key);
     if (err != P2P_OK)
         return err;
+    /* spec: rfc-0003 #certification--verification: the peer_id MUST be the one of the key that
+     * signed the envelope. */
     return p2p_peer_id_equal(&signer, &record->peer) ? P2P_OK : P2P_ERR_WRONG_PEER;
 }

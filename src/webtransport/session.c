@@ -132,6 +132,8 @@ p2p_err p2p_h3_request_read(p2p_h3_request *request, const p2p_fields *fields) {
 }
 
 /* libp2p's spec: the parameter "type" is there once and says "noise". */
+/* spec: webtransport #webtransport-http-endpoint: the handshake MUST be signaled by the URL
+ * parameter type=noise. */
 static bool asks_for_noise(p2p_bytes query) {
     size_t found = 0;
     bool noise = false;
@@ -160,6 +162,8 @@ unsigned p2p_wt_judge(const p2p_h3_request *r) {
     if (is(r->method, "CONNECT") && !is(r->protocol, "webtransport") &&
         !is(r->protocol, "webtransport-h3"))
         return 501; /* RFC 9220 section 3 */
+    /* spec: webtransport #webtransport-http-endpoint: the endpoint MUST be located at
+     * /.well-known/libp2p-webtransport. */
     if (!is(path, "/.well-known/libp2p-webtransport"))
         return 404;
     if (!is(r->method, "CONNECT"))

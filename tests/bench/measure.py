@@ -20,7 +20,7 @@ WS, WEBTRANSPORT, WEBRTC = TCP + "/ws", QUIC + "/webtransport", "/ip4/127.0.0.1/
 DEADLINE = 300  # seconds a program may take; then it is killed and its case left out
 
 build = ROOT / "build" / "release"  # where our programs lie; run.py sets it
-programs = {}  # "ours", "go", "rust" -> path
+programs = {}  # "ours", "go", "rust", "js" -> path
 
 
 class Skip(Exception):
@@ -33,7 +33,7 @@ def program_path(name):
 
 def find_programs():
     programs["ours"] = program_path("bench-peer")
-    for who in ("go", "rust"):
+    for who in ("go", "rust", "js"):
         programs[who] = peer_path(who)
 
 

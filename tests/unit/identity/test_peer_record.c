@@ -48,6 +48,8 @@ static size_t payload_of(uint8_t *out, size_t cap, const p2p_peer_id *peer) {
     return w.len;
 }
 
+/* spec: rfc-0002 #signature-production--verification: domain, type and payload are signed, each
+ * with its length before it. */
 static void the_signed_bytes_have_lengths(void **state) {
     (void)state;
     uint8_t out[64];
@@ -109,6 +111,8 @@ static void the_legacy_strings_are_read(void **state) {
     p2p_identity_free(identity);
 }
 
+/* spec: rfc-0003 #certification--verification: the peer_id MUST be the one of the key that signed
+ * the envelope. */
 static void nobody_vouches_for_another(void **state) {
     (void)state;
     uint8_t payload[256];
@@ -124,6 +128,8 @@ static void nobody_vouches_for_another(void **state) {
     p2p_identity_free(other);
 }
 
+/* spec: rfc-0003 #certification--verification: if the signature is invalid, the envelope MUST be
+ * discarded without reading the payload. */
 static void no_flipped_bit_and_no_cut_passes(void **state) {
     (void)state;
     uint8_t payload[256];

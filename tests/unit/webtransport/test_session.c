@@ -94,6 +94,10 @@ static unsigned judge(const char *const *lines) {
 #define LIBP2P "/.well-known/libp2p-webtransport"
 #define ASK(path) LINES(METHOD, SCHEME, AUTHORITY, ":path=" path, PROTOCOL)
 
+/* spec: webtransport #webtransport-http-endpoint: the endpoint MUST be located at
+ * /.well-known/libp2p-webtransport. */
+/* spec: webtransport #webtransport-http-endpoint: the handshake MUST be signaled by the URL
+ * parameter type=noise. */
 static void only_noise_on_the_one_path_is_served(void **state) {
     (void)state;
     check(judge(ASK(LIBP2P "?type=noise")) == 200);
