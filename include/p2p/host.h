@@ -212,8 +212,10 @@ typedef struct p2p_peer_info {
     const p2p_bytes *protocols;
     size_t addr_count;
     const p2p_multiaddr *addrs; /* listen addresses */
-    bool addrs_signed;          /* they come from a signed peer record */
-    p2p_multiaddr observed;     /* how the peer sees this host; len 0 if it did not say */
+    /* The peer record that they come from; empty: the peer sent none. The connection vouches for
+     * the addresses; who passes the record on verifies it first, with p2p_peer_record_open. */
+    p2p_bytes signed_record;
+    p2p_multiaddr observed; /* how the peer sees this host; len 0 if it did not say */
 } p2p_peer_info;
 
 typedef enum p2p_event_type {

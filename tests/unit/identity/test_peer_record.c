@@ -103,6 +103,8 @@ static void the_legacy_strings_are_read(void **state) {
     len = seal(sealed, sizeof sealed, identity, P2P_PEER_RECORD_LEGACY_DOMAIN, P2P_PEER_RECORD_TYPE,
         content);
     check_err(P2P_ERR_BAD_SIGNATURE, p2p_peer_record_open(&record, p2p_bytes_of(sealed, len)));
+    check_ok(p2p_peer_record_read(&record, p2p_bytes_of(sealed, len))); /* all but the signature */
+    check(record.addr_count == 2);
     len = seal(
         sealed, sizeof sealed, identity, P2P_PEER_RECORD_DOMAIN, P2P_LITERAL("\x03\x02"), content);
     check_err(P2P_ERR_VIOLATION, p2p_peer_record_open(&record, p2p_bytes_of(sealed, len)));
@@ -120,6 +122,7 @@ static void nobody_vouches_for_another(void **state) {
     len = seal(sealed, sizeof sealed, identity, P2P_PEER_RECORD_DOMAIN, P2P_PEER_RECORD_TYPE,
         p2p_bytes_of(payload, len));
     check_err(P2P_ERR_WRONG_PEER, p2p_peer_record_open(&record, p2p_bytes_of(sealed, len)));
+    check_err(P2P_ERR_WRONG_PEER, p2p_peer_record_read(&record, p2p_bytes_of(sealed, len)));
     p2p_identity_free(identity);
     p2p_identity_free(other);
 }

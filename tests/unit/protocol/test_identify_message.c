@@ -97,7 +97,8 @@ static void what_is_told_is_understood(void **state) {
     check_same(told->info.protocol_version, p2p_bytes_text("ipfs/0.1.0"));
     check(told->info.protocol_count == 2 && told->info.addr_count == 3);
     check_same(told->info.protocols[1], p2p_bytes_text(protocol_at(NULL, 1)));
-    check(p2p_multiaddr_equal(&told->info.addrs[2], &addrs[2]) && !told->info.addrs_signed);
+    check(
+        p2p_multiaddr_equal(&told->info.addrs[2], &addrs[2]) && told->info.signed_record.len == 0);
     check(p2p_multiaddr_equal(&told->info.observed, &addrs[0]));
     s.mem.mem.resize(s.mem.mem.ctx, told, told->block_size, 0);
 }
@@ -227,7 +228,8 @@ static size_t signed_record(uint8_t *dst, size_t cap, size_t count) {
     return out.len;
 }
 
-static void signed_addresses_replace_the_others_and_forged_ones_do_not(void **state) {
+static void addresses_of_a_record_replace_the_others_and_its_signature_is_for_third_parties(
+    void **state) {
     (void)state;
     static uint8_t record[8192];
     size_t len, first, record_len = signed_record(record, sizeof record, 5);
@@ -239,10 +241,30 @@ static void signed_addresses_replace_the_others_and_forged_ones_do_not(void **st
         check_ok(p2p_identify_encode(&w, &f));
         bodies_of(p2p_writer_view(&w), bodies, &len, &first);
         check_ok(p2p_identify_decode(&told, p2p_bytes_of(bodies, len), s.peer, &s.mem.mem));
-        check(told->info.addrs_signed == !forged);
-        check(told->info.addr_count == (forged ? 2 : 5));
+        p2p_peer_record opened;
+        check(told->info.addr_count == 5);
+        check_same(told->info.signed_record, p2p_bytes_of(record, record_len));
+        check_err(forged ? P2P_ERR_BAD_SIGNATURE : P2P_OK,
+            p2p_peer_record_open(&opened, told->info.signed_record));
         s.mem.mem.resize(s.mem.mem.ctx, told, told->block_size, 0);
     }
+}
+
+static void a_record_of_another_peer_is_passed_over(void **state) {
+    (void)state;
+    static uint8_t record[8192];
+    size_t len, first, record_len = signed_record(record, sizeof record, 5);
+    p2p_identify_fields f = fields(2, p2p_bytes_of(record, record_len));
+    f.public_key = (p2p_bytes){0};
+    p2p_writer w = p2p_writer_of(sent, sizeof sent);
+    p2p_peer_id other = *s.peer;
+    p2p_identify_told *told;
+    other.bytes[10] ^= 1;
+    check_ok(p2p_identify_encode(&w, &f));
+    bodies_of(p2p_writer_view(&w), bodies, &len, &first);
+    check_ok(p2p_identify_decode(&told, p2p_bytes_of(bodies, len), &other, &s.mem.mem));
+    check(told->info.signed_record.len == 0 && told->info.addr_count == 2);
+    s.mem.mem.resize(s.mem.mem.ctx, told, told->block_size, 0);
 }
 
 static void another_peers_key_is_the_wrong_peer(void **state) {
@@ -323,7 +345,9 @@ int main(void) {
         cmocka_unit_test(two_hundred_long_protocols_leave_room_for_addresses),
         cmocka_unit_test(long_addresses_leave_room_for_protocols),
         cmocka_unit_test(a_block_that_is_too_small_or_a_key_that_is_too_large_is_refused),
-        cmocka_unit_test(signed_addresses_replace_the_others_and_forged_ones_do_not),
+        cmocka_unit_test(
+            addresses_of_a_record_replace_the_others_and_its_signature_is_for_third_parties),
+        cmocka_unit_test(a_record_of_another_peer_is_passed_over),
         cmocka_unit_test(another_peers_key_is_the_wrong_peer),
         cmocka_unit_test(too_many_fields_are_cut_off_and_unknown_addresses_left_out),
         cmocka_unit_test(every_cut_is_refused_or_understood),
