@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# What `cmake --install` gives: libp2p.a, libp2p.so, headers, pkg-config file, CMake package, command and man page.
+# What `cmake --install` gives: libp2p.a, libp2p.so, headers, pkg-config file, CMake package, command, man page, systemd unit and page.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -17,6 +17,10 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/p2p-config.cmake ${CMAKE_CURRENT_BINAR
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/p2p)
 if(TARGET p2p-tool)
     install(TARGETS p2p-tool)
+    configure_file(tools/p2p/p2p.service.in p2p.service @ONLY)
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/p2p.service DESTINATION lib/systemd/system)
+    # The page, if it was built (web/build.sh) where the tool finds it in the build tree, too.
+    install(DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/web DESTINATION ${CMAKE_INSTALL_DATADIR}/p2p OPTIONAL)
 endif()
 if(EXISTS ${CMAKE_SOURCE_DIR}/docs/p2p.1)
     install(FILES docs/p2p.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)

@@ -211,9 +211,9 @@ typedef struct p2p_peer_info {
     size_t protocol_count;
     const p2p_bytes *protocols;
     size_t addr_count;
-    const p2p_multiaddr *addrs; /* listen addresses */
-    /* The peer record that they come from; empty: the peer sent none. The connection vouches for
-     * the addresses; who passes the record on verifies it first, with p2p_peer_record_open. */
+    const p2p_multiaddr *addrs; /* listen addresses; the connection vouches for them */
+    /* The same as a peer record to pass on to others, unread; p2p_peer_record_open verifies it.
+     * Empty: the peer sent none. */
     p2p_bytes signed_record;
     p2p_multiaddr observed; /* how the peer sees this host; len 0 if it did not say */
 } p2p_peer_info;

@@ -46,9 +46,12 @@ P2P_API P2P_NODISCARD p2p_err p2p_node_listen(p2p_node *node, const char *addr);
 P2P_API void p2p_node_run(p2p_node *node);
 P2P_API void p2p_node_stop(p2p_node *node);
 /*
- * After calls on the host from outside of callbacks: lets the node notice. Inside of event and
- * protocol callbacks it is not needed.
+ * Around calls on the host from outside of callbacks, such as a timer of the caller's loop: before
+ * them, as the host's clock stands still while nothing happens to it and a deadline would be
+ * reckoned from long ago; after them, to let the node notice. Inside of event and protocol
+ * callbacks, and of what p2p_node_post runs, neither is needed.
  */
+P2P_API void p2p_node_catch_up(p2p_node *node);
 P2P_API void p2p_node_kick(p2p_node *node);
 /* The one function that may be called from another thread: `fn` runs soon in the node's thread.
  * LIMIT: too many wait. */

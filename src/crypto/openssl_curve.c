@@ -33,7 +33,8 @@ static EVP_PKEY *assemble(p2p_key_type type, const BIGNUM *scalar, const uint8_t
                 OSSL_PARAM_BLD_push_octet_string(
                     build, OSSL_PKEY_PARAM_PUB_KEY, point, P2P_CURVE_POINT_LEN) == 1;
     if (good && scalar != NULL)
-        good = OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, scalar) == 1;
+        good = OSSL_PARAM_BLD_push_BN_pad(
+                   build, OSSL_PKEY_PARAM_PRIV_KEY, scalar, P2P_CURVE_SCALAR_LEN) == 1;
     if (good)
         params = OSSL_PARAM_BLD_to_param(build);
     if (params != NULL && EVP_PKEY_fromdata_init(ctx) == 1) {

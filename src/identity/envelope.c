@@ -10,6 +10,8 @@
 
 enum { FIELD_PUBLIC_KEY = 1, FIELD_PAYLOAD_TYPE = 2, FIELD_PAYLOAD = 3, FIELD_SIGNATURE = 5 };
 
+/* spec: rfc-0002 #signature-production--verification: domain, type and payload are signed, each
+ * with its length before it. */
 static void put_with_length(p2p_writer *w, p2p_bytes bytes) {
     p2p_writer_uvarint(w, bytes.len);
     p2p_writer_bytes(w, bytes);

@@ -70,8 +70,5 @@ P2P_NODISCARD p2p_err p2p_envelope_verify(const p2p_envelope *envelope, p2p_byte
 /* The payload of a peer record's envelope. */
 void p2p_peer_record_encode(p2p_writer *w, const p2p_peer_id *peer, uint64_t seq,
     const p2p_multiaddr *addrs, size_t addr_count);
-/* p2p_peer_record_open but for the signature: for a record that came over a connection which proved
- * that the same peer is there. */
-P2P_NODISCARD p2p_err p2p_peer_record_read(p2p_peer_record *record, p2p_bytes envelope);
 
 #endif

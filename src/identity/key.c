@@ -20,6 +20,8 @@ void p2p_public_key_encode(p2p_writer *w, p2p_key_kind kind, p2p_bytes data) {
     p2p_proto_put_bytes(w, FIELD_DATA, data);
 }
 
+/* spec: peer-ids #keys: encoding must be deterministic: minimal, in tag order, all fields, no
+ * others. */
 static bool is_canonical(uint64_t type, p2p_bytes data, p2p_bytes encoded) {
     uint8_t head[16];
     p2p_writer w = p2p_writer_of(head, sizeof head);

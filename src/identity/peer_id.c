@@ -25,6 +25,8 @@ p2p_err p2p_peer_id_decode(p2p_peer_id *id, p2p_bytes multihash) {
     return P2P_OK;
 }
 
+/* spec: peer-ids #string-representation: implementations MUST support parsing both forms of peer
+ * ids. */
 p2p_err p2p_peer_id_parse(p2p_peer_id *id, const char *text) {
     uint8_t hash[P2P_MULTIHASH_MAX];
     size_t hash_len, len = strnlen(text, P2P_PEER_ID_TEXT_MAX);
@@ -50,6 +52,8 @@ size_t p2p_peer_id_format_cid(char *dst, size_t cap, const p2p_peer_id *id) {
     return p2p_cid_format(dst, cap, &cid, P2P_BASE36);
 }
 
+/* spec: peer-ids #peer-ids: keys that serialize to more than 42 bytes must be hashed using sha256,
+ * others "identity". */
 p2p_err p2p_peer_id_of_key(p2p_peer_id *id, p2p_bytes public_key) {
     p2p_key_kind kind;
     p2p_bytes data;

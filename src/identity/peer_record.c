@@ -52,41 +52,33 @@ static p2p_err read_payload(p2p_peer_record *record, p2p_bytes payload) {
     return p2p_peer_id_decode(&record->peer, peer);
 }
 
-static bool is_legacy(const p2p_envelope *envelope) {
-    return p2p_bytes_equal(envelope->payload_type, P2P_PEER_RECORD_LEGACY_TYPE);
-}
-
-/* Everything but the signature. */
-static p2p_err read_record(p2p_peer_record *record, p2p_envelope *envelope, p2p_bytes encoded) {
-    p2p_peer_id signer;
-    record->addr_count = 0;
-    record->seq = 0;
-    record->peer.len = 0;
-    if (encoded.len > P2P_ENVELOPE_MAX)
-        return P2P_ERR_TOO_BIG;
-    p2p_err err = p2p_envelope_decode(envelope, encoded);
-    if (err == P2P_OK && !is_legacy(envelope) &&
-        !p2p_bytes_equal(envelope->payload_type, P2P_PEER_RECORD_TYPE))
-        err = P2P_ERR_VIOLATION;
-    if (err == P2P_OK)
-        err = read_payload(record, envelope->payload);
-    if (err == P2P_OK)
-        err = p2p_peer_id_of_key(&signer, envelope->public_key);
+static p2p_err open_envelope(p2p_envelope *opened, p2p_bytes encoded) {
+    p2p_err err = p2p_envelope_decode(opened, encoded);
     if (err != P2P_OK)
         return err;
-    return p2p_peer_id_equal(&signer, &record->peer) ? P2P_OK : P2P_ERR_WRONG_PEER;
-}
-
-p2p_err p2p_peer_record_read(p2p_peer_record *record, p2p_bytes envelope) {
-    p2p_envelope read;
-    return read_record(record, &read, envelope);
+    if (p2p_bytes_equal(opened->payload_type, P2P_PEER_RECORD_TYPE))
+        return p2p_envelope_verify(opened, P2P_PEER_RECORD_DOMAIN);
+    if (p2p_bytes_equal(opened->payload_type, P2P_PEER_RECORD_LEGACY_TYPE))
+        return p2p_envelope_verify(opened, P2P_PEER_RECORD_LEGACY_DOMAIN);
+    return P2P_ERR_VIOLATION;
 }
 
 p2p_err p2p_peer_record_open(p2p_peer_record *record, p2p_bytes envelope) {
     p2p_envelope opened;
-    p2p_err err = read_record(record, &opened, envelope);
+    p2p_peer_id signer;
+    record->addr_count = 0;
+    record->seq = 0;
+    record->peer.len = 0;
+    p2p_err err = open_envelope(&opened, envelope);
+    if (err == P2P_OK)
+        /* spec: rfc-0003 #certification--verification: if the signature is invalid, the envelope
+         * MUST be discarded without reading the payload. */
+        err = read_payload(record, opened.payload);
+    if (err == P2P_OK)
+        err = p2p_peer_id_of_key(&signer, opened.public_key);
     if (err != P2P_OK)
         return err;
-    return p2p_envelope_verify(
-        &opened, is_legacy(&opened) ? P2P_PEER_RECORD_LEGACY_DOMAIN : P2P_PEER_RECORD_DOMAIN);
+    /* spec: rfc-0003 #certification--verification: the peer_id MUST be the one of the key that
+     * signed the envelope. */
+    return p2p_peer_id_equal(&signer, &record->peer) ? P2P_OK : P2P_ERR_WRONG_PEER;
 }

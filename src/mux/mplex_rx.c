@@ -35,6 +35,7 @@ static p2p_err parse_header(p2p_bytes bytes, header *h, size_t *size) {
     h->flag = first & 7;
     if (h->flag > P2P_MPLEX_RESET_INITIATOR)
         return P2P_ERR_MALFORMED;
+    /* spec: mplex #writing-to-a-stream: up to 1 MiB per message. */
     if (length > P2P_MPLEX_MESSAGE_MAX)
         return P2P_ERR_VIOLATION;
     h->length = (uint32_t)length;

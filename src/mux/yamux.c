@@ -91,6 +91,8 @@ static p2p_err open_stream(p2p_conn *conn, p2p_stream *stream) {
     p2p_yamux_session *y = of_conn(conn);
     if (y->over || y->closing || y->peer_going || y->failed != P2P_OK || y->next_id == 0)
         return P2P_ERR_STATE;
+    /* spec: yamux #ack-backlog--backpressure: implementations SHOULD at most allow an ACK backlog
+     * of 256 streams. */
     if (y->unacked >= P2P_YAMUX_UNACKED_MAX)
         return P2P_ERR_AGAIN;
     p2p_yamux_stream *s = p2p_stream_mux(stream);

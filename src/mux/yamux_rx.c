@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 
+/* spec: yamux #streamid-field: the client side should use odd ids, the server even. */
 static bool own_id(const p2p_yamux_session *y, uint32_t id) {
     return (id & 1) == (y->conn.outbound ? 1U : 0U);
 }
@@ -21,6 +22,7 @@ static void violation(p2p_yamux_session *y, p2p_err err, const char *why) {
     p2p_yamux_fail(y, err, P2P_YAMUX_PROTOCOL_ERROR, why);
 }
 
+/* spec: yamux #opening-a-stream: or with the RST flag to reject the stream. */
 static void refuse(p2p_yamux_session *y, uint32_t id, uint32_t code) {
     p2p_yamux_owe(y, &(p2p_yamux_frame){P2P_YAMUX_WINDOW, P2P_YAMUX_RST, id, code});
 }
@@ -43,8 +45,11 @@ static p2p_yamux_stream *accept_stream(p2p_yamux_session *y, uint32_t id) {
         return NULL;
     }
     s->id = id;
+    /* spec: yamux #flow-control: each stream starts with a 256 KiB window. */
     s->send_window = s->recv_window = P2P_YAMUX_WINDOW_INITIAL;
     s->window = p2p_yamux_window_start(y);
+    /* spec: yamux #opening-a-stream: the receiver must reply with the ACK flag to accept the
+     * stream. */
     s->ack_due = true;
     p2p_yamux_schedule(y, s);
     return s;
@@ -92,12 +97,14 @@ static void on_data(p2p_yamux_session *y, p2p_yamux_stream *s, const p2p_yamux_f
     y->body_ends = (frame->flags & P2P_YAMUX_FIN) != 0;
     if (s == NULL)
         return;
+    /* spec: yamux #flow-control: only the bytes of Data frames are part of the window size. */
     s->recv_window -= frame->length;
     if (frame->length == 0 && y->body_ends)
         end_of_stream(s);
 }
 
 static void on_stream_frame(p2p_yamux_session *y, const p2p_yamux_frame *frame) {
+    /* spec: yamux #streamid-field: the 0 id is reserved to represent the session. */
     if (frame->stream == 0) {
         violation(y, P2P_ERR_VIOLATION, "a yamux frame for stream 0");
         return;
@@ -139,6 +146,7 @@ static void on_ping(p2p_yamux_session *y, const p2p_yamux_frame *frame) {
             return;
         }
         y->pongs++;
+        /* spec: yamux #length-field: Ping contains an opaque value, echoed back. */
         p2p_yamux_owe(y, &(p2p_yamux_frame){P2P_YAMUX_PING, P2P_YAMUX_ACK, 0, frame->length});
         return;
     }

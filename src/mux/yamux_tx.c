@@ -207,6 +207,8 @@ static p2p_err finish(p2p_yamux_session *y, sink *out) {
         if (!has_room(out) || (y->failed == P2P_OK && !all_sent(y)))
             return P2P_OK;
         y->goaway_due = false;
+        /* spec: yamux #session-termination: when a session is being terminated, the Go Away message
+         * should be sent. */
         put(out, &(p2p_yamux_frame){P2P_YAMUX_GOAWAY, 0, 0, y->goaway_code});
         p2p_wire_wake(y->layer.wire);
         return P2P_OK;

@@ -51,8 +51,17 @@ static uint64_t hash_addrs(const p2p_multiaddr *addrs, size_t count) {
     return hash;
 }
 
-/* A record that cannot be signed at once (external signer) is left out: the message is complete
- * without. */
+static p2p_writer write_record(
+    p2p_host *host, uint8_t *dst, size_t cap, const p2p_multiaddr *addrs, size_t count) {
+    p2p_writer w = p2p_writer_of(dst, cap);
+    p2p_peer_record_encode(&w, p2p_host_peer(host), p2p_host_wall_ms(host) * 1000000, addrs, count);
+    return w;
+}
+
+/*
+ * The record holds as many addresses as its message may be long, the first ones. One that cannot be
+ * signed at once (external signer) is left out: the message is complete without.
+ */
 static void sign_record(p2p_identify *own, const p2p_multiaddr *addrs, size_t count) {
     p2p_host *host = own->params.host;
     uint8_t payload[P2P_IDENTIFY_SENT_MAX], statement[P2P_IDENTIFY_SENT_MAX + 128];
@@ -60,8 +69,9 @@ static void sign_record(p2p_identify *own, const p2p_multiaddr *addrs, size_t co
     p2p_sign_job *pending = NULL;
     own->record_len = 0;
     own->record_hash = hash_addrs(addrs, count);
-    p2p_writer w = p2p_writer_of(payload, sizeof payload);
-    p2p_peer_record_encode(&w, p2p_host_peer(host), p2p_host_wall_ms(host) * 1000000, addrs, count);
+    while (count > 0 && write_record(host, NULL, 0, addrs, count).len > sizeof payload)
+        count--;
+    p2p_writer w = write_record(host, payload, sizeof payload, addrs, count);
     p2p_writer s = p2p_writer_of(statement, sizeof statement);
     p2p_envelope_signed_bytes(
         &s, P2P_PEER_RECORD_DOMAIN, P2P_PEER_RECORD_TYPE, p2p_writer_view(&w));
@@ -99,6 +109,8 @@ static void tell(p2p_stream *stream, p2p_identify *own) {
             .agent = p2p_bytes_text(own->params.agent),
             .protocol_version = p2p_bytes_text(PROTOCOL_VERSION),
             .signed_record = p2p_bytes_of(own->record, own->record_len),
+            /* spec: identify #observedaddr: the connection source address of the peer as observed.
+             */
             .observed = *p2p_conn_remote(p2p_stream_conn(stream)),
             .addrs = addrs,
             .addr_count = count,

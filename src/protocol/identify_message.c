@@ -185,24 +185,22 @@ static p2p_err check_key(const summary *s, const p2p_peer_id *peer) {
     return p2p_peer_id_equal(&said, peer) ? P2P_OK : P2P_ERR_WRONG_PEER;
 }
 
-/*
- * The addresses in this peer's record take the place of those beside it. Its signature is for third
- * parties: here the connection has proved who sends it, and to verify it would add a fifth to the
- * cost of an inbound connection.
+/* The addresses a valid record of this peer vouches for; how many, 0 when there is no such record.
  */
-static void read_record(p2p_peer_info *info, p2p_bytes envelope, const p2p_peer_id *peer,
-    p2p_multiaddr *addrs, const p2p_mem *mem) {
+static size_t read_record(
+    p2p_bytes envelope, const p2p_peer_id *peer, p2p_multiaddr *addrs, const p2p_mem *mem) {
     p2p_peer_record *record = envelope.len > 0 ? p2p_mem_alloc(mem, sizeof *record) : NULL;
+    size_t count = 0;
     if (record == NULL)
-        return;
-    if (p2p_peer_record_read(record, envelope) == P2P_OK &&
-        p2p_peer_id_equal(&record->peer, peer) && record->addr_count > 0) {
-        info->signed_record = envelope;
-        info->addr_count = record->addr_count < P2P_IDENTIFY_ADDRS_MAX ? record->addr_count
-                                                                       : P2P_IDENTIFY_ADDRS_MAX;
-        memcpy(addrs, record->addrs, info->addr_count * sizeof addrs[0]);
+        return 0;
+    if (p2p_peer_record_open(record, envelope) == P2P_OK &&
+        p2p_peer_id_equal(&record->peer, peer)) {
+        count = record->addr_count < P2P_IDENTIFY_ADDRS_MAX ? record->addr_count
+                                                            : P2P_IDENTIFY_ADDRS_MAX;
+        memcpy(addrs, record->addrs, count * sizeof addrs[0]);
     }
     p2p_mem_free(mem, record, sizeof *record);
+    return count;
 }
 
 /* Peers may append their own id to their addresses. */
@@ -223,8 +221,7 @@ static void fill(p2p_peer_info *info, p2p_bytes bodies, p2p_multiaddr *addrs, p2
     while (p2p_proto_next(&c, &f)) {
         if (f.number == FIELD_PROTOCOL && info->protocol_count < protocol_max)
             protocols[info->protocol_count++] = f.bytes;
-        if (f.number != FIELD_LISTEN_ADDR || info->signed_record.len > 0 ||
-            info->addr_count == P2P_IDENTIFY_ADDRS_MAX)
+        if (f.number != FIELD_LISTEN_ADDR || info->addr_count == P2P_IDENTIFY_ADDRS_MAX)
             continue;
         p2p_multiaddr *addr = &addrs[info->addr_count];
         if (p2p_multiaddr_decode(addr, f.bytes) != P2P_OK)
@@ -262,10 +259,14 @@ p2p_err p2p_identify_decode(
     info->protocol_version = s.protocol_version;
     info->protocols = protocols;
     info->addrs = addrs;
-    read_record(info, s.record, peer, addrs, mem);
+    info->signed_record = s.record;
     if (s.observed.len > 0 && p2p_multiaddr_decode(&info->observed, s.observed) != P2P_OK)
         info->observed.len = 0;
     fill(info, bodies, addrs, protocols, s.protocol_count);
+    /* The record says the same for third parties. Here the connection has proved who speaks: to
+     * verify it as well would add a fifth to the cost of an inbound connection. */
+    if (info->addr_count == 0)
+        info->addr_count = read_record(s.record, peer, addrs, mem);
     *out = told;
     return err;
 }

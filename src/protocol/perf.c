@@ -83,6 +83,7 @@ static void serve_readable(p2p_stream *stream, void *self) {
     drain(stream);
     if (!p2p_stream_at_end(stream) || own->sending)
         return;
+    /* spec: perf #protocol: the number of bytes to send back is a single big-endian uint64. */
     if (own->header_len < HEADER_LEN) {
         p2p_stream_reset(stream, P2P_CODE_PROTOCOL_VIOLATION);
         return;

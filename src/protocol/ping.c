@@ -27,6 +27,8 @@ static void ignore(p2p_stream *stream, void *self) {
 /* --- answering --- */
 
 /* Echoing any number of bytes answers whole pings and parts of them alike. */
+/* spec: ping #protocol: the listening peer SHOULD loop and echo, and close the stream when the
+ * dialing peer has. */
 static void answer(p2p_stream *stream, void *self) {
     (void)self;
     for (p2p_bytes view; (view = p2p_stream_peek(stream)).len > 0;) {
@@ -101,6 +103,7 @@ static void ask_opened(p2p_stream *stream, void *self) {
     p2p_ping_send(self);
 }
 
+/* spec: ping #protocol: the listening peer echoes the same 32-byte payload back. */
 static void ask_readable(p2p_stream *stream, void *self) {
     p2p_ping *ping = self;
     for (p2p_bytes view; (view = p2p_stream_peek(stream)).len > 0;) {

@@ -69,6 +69,7 @@ static int stream_acked(
     if (stream == NULL || stream->write_over)
         return 0;
     stream->sent -= (size_t)len;
+    conn->progress = conn->endpoint->env->now;
     /* The end itself may be under way yet; ngtcp2 needs no bytes of ours to repeat it. */
     bool all = stream->fin_sent && stream->sent == 0;
     if (all)

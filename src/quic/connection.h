@@ -41,7 +41,9 @@ struct p2p_quic_conn {
     uint32_t burst_left; /* packets the stream at the head may fill before the next has its turn */
     p2p_sockaddr remote; /* at the start; afterwards where packets come from */
     p2p_sockaddr local;  /* own address in the datagram that came last; family 0: not known */
-    size_t unpaced;      /* bytes sent that pacing does not count yet */
+    p2p_time progress;   /* the latest acknowledgement of stream data, or start of sending */
+    p2p_time narrow_until, narrow_for; /* large packets do not arrive: see packets.c */
+    size_t unpaced;                    /* bytes sent that pacing does not count yet */
     p2p_quic_held *held;
     uint64_t initial_key; /* in endpoint->initials; 0: none */
     uint64_t reset_key;   /* in endpoint->resets */

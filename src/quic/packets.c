@@ -17,8 +17,12 @@ enum {
     UNPACED_MAX = 10 * 1200,
     /* Chunks of a stream's queue for one packet: one may be a short rest, the next is long enough.
      */
-    VIEWS = 2
+    VIEWS = 2,
+    SILENT_PTOS = 4
 };
+
+#define NARROW_FIRST (10 * P2P_SECOND)
+#define NARROW_MAX (600 * P2P_SECOND)
 
 /* --- in --- */
 
@@ -51,10 +55,30 @@ void p2p_quic_conn_datagram(p2p_quic_conn *conn, const p2p_quic_arrival *in) {
     p2p_udp_want(&conn->sender);
 }
 
+/*
+ * ngtcp2 finds out once how large packets may be. A route that changes to a smaller size afterwards
+ * swallows all large ones (RFC 8899's black hole): nothing is acknowledged for several probe
+ * time-outs. From then on packets have the size that every path carries, for ten seconds at first,
+ * since it may have been a mere pause, and twice as long each time it happens again.
+ */
+static void look_for_black_hole(p2p_quic_conn *conn, p2p_time now) {
+    ngtcp2_conn_info info;
+    ngtcp2_conn_get_conn_info(conn->ng, &info);
+    if (!conn->established || info.bytes_in_flight == 0 || now < conn->narrow_until ||
+        now - conn->progress <= SILENT_PTOS * ngtcp2_conn_get_pto(conn->ng))
+        return;
+    conn->narrow_for = conn->narrow_for == 0 ? NARROW_FIRST : 2 * conn->narrow_for;
+    if (conn->narrow_for > NARROW_MAX)
+        conn->narrow_for = NARROW_MAX;
+    conn->narrow_until = now + conn->narrow_for;
+    conn->progress = now;
+}
+
 void p2p_quic_conn_fire(p2p_timer *timer, p2p_time now) {
     p2p_quic_conn *conn = P2P_CONTAINER(timer, p2p_quic_conn, timer);
     if (conn->over || conn->ng == NULL)
         return;
+    look_for_black_hole(conn, now);
     conn->busy = true;
     int rv = ngtcp2_conn_handle_expiry(conn->ng, now);
     conn->busy = false;
@@ -117,6 +141,8 @@ static void next_turn(p2p_quic_conn *conn, p2p_quic_stream *stream) {
 static void loaded(p2p_quic_conn *conn, const load *what, ngtcp2_ssize taken) {
     if (what->stream == NULL || taken < 0)
         return;
+    if (what->stream->sent == 0)
+        conn->progress = conn->endpoint->env->now;
     what->stream->sent += (size_t)taken;
     if (what->fin && (size_t)taken == what->len)
         what->stream->fin_sent = true;
@@ -219,7 +245,9 @@ static bool draw_held(p2p_quic_conn *conn, uint8_t *dst, size_t cap, p2p_datagra
  */
 static bool write_batch(
     p2p_quic_conn *conn, uint8_t *dst, size_t cap, size_t max_segments, p2p_datagrams *out) {
-    size_t largest = ngtcp2_conn_get_max_tx_udp_payload_size(conn->ng);
+    size_t largest = conn->endpoint->env->now < conn->narrow_until
+                         ? NGTCP2_MAX_UDP_PAYLOAD_SIZE
+                         : ngtcp2_conn_get_max_tx_udp_payload_size(conn->ng);
     size_t quantum = ngtcp2_conn_get_send_quantum(conn->ng);
     size_t count = 0;
     *out = (p2p_datagrams){.local = conn->local};

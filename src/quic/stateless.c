@@ -81,6 +81,8 @@ static void answer(const p2p_quic_arrival *in, const uint8_t *data, ngtcp2_ssize
     (void)lost;
 }
 
+/* spec: rfc9000 #6.1: a server that does not support the version SHOULD send a Version Negotiation
+ * packet. */
 void p2p_quic_send_versions(
     p2p_quic_endpoint *endpoint, const p2p_quic_arrival *in, const ngtcp2_version_cid *seen) {
     uint8_t packet[ANSWER_MAX], unused;
@@ -113,6 +115,8 @@ void p2p_quic_send_retry(
     endpoint->counters.retries++;
 }
 
+/* spec: rfc9000 #8.1.2: a server MUST be able to tell a token of a Retry from others, and that it
+ * was sent to this client. */
 p2p_err p2p_quic_check_token(const p2p_quic_endpoint *endpoint, ngtcp2_cid *original,
     const p2p_quic_arrival *in, const ngtcp2_pkt_hd *hd) {
     p2p_quic_sockaddr remote;
@@ -142,6 +146,8 @@ void p2p_quic_send_reset(
     p2p_quic_endpoint *endpoint, const p2p_quic_arrival *in, const ngtcp2_version_cid *seen) {
     uint8_t packet[RESET_LEN], noise[RESET_LEN - NGTCP2_STATELESS_RESET_TOKENLEN];
     uint8_t token[NGTCP2_STATELESS_RESET_TOKENLEN];
+    /* spec: rfc9000 #10.3.3: an endpoint MUST ensure that every stateless reset is smaller than the
+     * packet that triggered it. */
     if (in->len <= RESET_LEN || in->len == PUNCH_LEN || seen->dcidlen != P2P_QUIC_CID_LEN)
         return;
     if (!may_answer(&endpoint->reset_allowance, endpoint->env->now))

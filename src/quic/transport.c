@@ -87,6 +87,8 @@ static p2p_err credentials(void *ctx, const p2p_quic_credentials **out) {
     return P2P_OK;
 }
 
+/* spec: quic #peer-authentication: peers authenticate each other using the handshake logic of the
+ * libp2p TLS spec. */
 static p2p_err verify(p2p_quic_conn *conn, p2p_bytes certificate) {
     p2p_cert_owner owner;
     p2p_quic_muxer *muxer;

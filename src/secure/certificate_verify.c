@@ -161,6 +161,7 @@ static bool statement(uint8_t out[P2P_CERT_STATEMENT_MAX], size_t *len, const X5
     return p2p_writer_end(&w) == P2P_OK;
 }
 
+/* spec: tls #libp2p-public-key-extension: peers MUST verify the signature. */
 static bool identity_vouches(p2p_cert_owner *owner, const X509 *x509, p2p_bytes extension) {
     uint8_t message[P2P_CERT_STATEMENT_MAX];
     size_t len;

@@ -175,6 +175,8 @@ static p2p_err check_identity(noise_setup *setup, p2p_bytes encoded) {
     err = p2p_peer_id_of_key(&secured->peer, payload.identity_key);
     if (err != P2P_OK)
         return err;
+    /* spec: noise #the-libp2p-handshake-payload: if the signature of the static key is invalid, the
+     * connection MUST be terminated. */
     p2p_noise_statement(statement, setup->hs.rs);
     err = p2p_verify(
         payload.identity_key, p2p_bytes_of(statement, sizeof statement), payload.identity_sig);
@@ -201,6 +203,8 @@ static p2p_err read_message(noise_layer *noise, p2p_noise_message message) {
     return err == P2P_OK ? go_on(noise) : err;
 }
 
+/* spec: noise #the-libp2p-handshake-payload: the initiator MUST NOT send extensions in its first
+ * message. */
 static size_t message_max(const noise_layer *noise) {
     if (noise->setup == NULL)
         return P2P_NOISE_MESSAGE_MAX;

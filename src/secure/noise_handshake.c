@@ -19,6 +19,7 @@
 #include "base/cursor.h"
 
 /* Exactly 32 bytes long, so that it is its own hash in the specification's sense. */
+/* spec: noise #noise-protocol-name: the protocol name MUST be Noise_XX_25519_ChaChaPoly_SHA256. */
 static const char PROTOCOL_NAME[] = "Noise_XX_25519_ChaChaPoly_SHA256";
 
 p2p_err p2p_noise_keypair_generate(p2p_noise_keypair *pair, const p2p_random *random) {

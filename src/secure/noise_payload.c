@@ -91,6 +91,8 @@ p2p_err p2p_noise_extensions_decode(p2p_bytes encoded,
             certhashes[(*certhash_count)++] = hash;
         } else if (f.number == STREAM_MUXERS && remote_muxers++ < REMOTE_MUXERS_MAX) {
             size_t mine = place(muxers, p2p_proto_bytes(&c, &f));
+            /* spec: connections/inlined-muxer-negotiation #multiplexer-negotiation-over-noise: the
+             * first item from the initiator's list that both parties support. */
             /* The initiator keeps its own best, the responder the first that comes. */
             if (muxers[mine] != NULL && (initiator ? mine < best : best == SIZE_MAX))
                 best = mine;

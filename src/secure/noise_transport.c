@@ -22,6 +22,8 @@ void p2p_noise_transport_deinit(p2p_noise_transport *transport) {
 }
 
 /* The last value is not used: the specification keeps it for rekeying. */
+/* spec: noise #encryption-and-io: peers that exchange more than 2^64 - 1 messages MUST terminate
+ * the connection. */
 static p2p_err take_nonce(uint64_t *counter, uint8_t nonce[12]) {
     if (*counter == UINT64_MAX)
         return P2P_ERR_LIMIT;
@@ -63,6 +65,7 @@ p2p_err p2p_noise_transport_draw(
             err = p2p_aead_seal(transport->tx, text, text_len, nonce, p2p_bytes_of(NULL, 0));
         if (err != P2P_OK)
             return err;
+        /* spec: noise #wire-format: noise_message_len is a 16-bit big-endian unsigned integer. */
         p2p_store16(frame, (uint16_t)(text_len + P2P_AEAD_TAG_LEN));
         *len += FRAME_OVERHEAD + text_len;
     }

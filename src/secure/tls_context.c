@@ -61,6 +61,8 @@ static p2p_err check_certificate(p2p_tls_peer *peer, X509_STORE_CTX *store) {
     p2p_err err = p2p_cert_verify_x509(&peer->owner, x509, p2p_env_wall_ms(params->env));
     if (err != P2P_OK)
         return err;
+    /* spec: tls #libp2p-public-key-extension: clients MUST abort the connection if the peer id is
+     * another than intended. */
     if (params->expected.len > 0 && !p2p_peer_id_equal(&params->expected, &peer->owner.peer)) {
         if (params->seen != NULL)
             *params->seen = peer->owner.peer;
@@ -96,6 +98,8 @@ static const p2p_muxer *find_muxer(const p2p_muxer *const *muxers, p2p_bytes id)
 }
 
 /* The first of the client's list that this side has. */
+/* spec: connections/inlined-muxer-negotiation #multiplexer-negotiation-over-tls: the server SHOULD
+ * pick the first protocol from the client's list that it supports. */
 static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
     const unsigned char *in, unsigned int in_len, void *unused) {
     (void)unused;
@@ -109,6 +113,8 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
             return SSL_TLSEXT_ERR_OK;
         }
     }
+    /* spec: tls #alpn: the server MUST abort the handshake if it supports none of the protocols
+     * offered. */
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
@@ -120,6 +126,8 @@ static bool offer_alpn(SSL *ssl, const p2p_muxer *const *muxers) {
         p2p_writer_u8(&w, (uint8_t)id.len);
         p2p_writer_bytes(&w, id);
     }
+    /* spec: connections/inlined-muxer-negotiation #multiplexer-negotiation-over-tls: "libp2p" MUST
+     * always be the last item in the list. */
     p2p_writer_u8(&w, (uint8_t)ALPN_PLAIN.len);
     p2p_writer_bytes(&w, ALPN_PLAIN);
     /* This one function of OpenSSL says 0 for success. */
@@ -172,6 +180,7 @@ static bool set_rules(SSL_CTX *ctx) {
     SSL_CTX_set_cert_verify_callback(ctx, verify, NULL);
     SSL_CTX_set_alpn_select_cb(ctx, select_alpn, NULL);
     SSL_CTX_set_keylog_callback(ctx, keep_secret);
+    /* spec: tls #handshake-protocol: endpoints MUST NOT negotiate lower TLS versions than 1.3. */
     return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_num_tickets(ctx, 0) == 1 && SSL_CTX_set_ciphersuites(ctx, CIPHERS) == 1 &&
@@ -218,6 +227,8 @@ p2p_err p2p_tls_connection_new(
     }
     SSL_set_bio(ssl, bio, bio); /* one reference serves both directions */
     if (peer->params->initiator)
+        /* spec: tls #future-extensibility: clients MUST NOT send any value in the Server Name
+         * Indication. */
         SSL_set_connect_state(ssl);
     else
         SSL_set_accept_state(ssl);

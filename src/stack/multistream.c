@@ -27,6 +27,8 @@ void p2p_multistream_deinit(p2p_multistream *ms) {
     p2p_buf_deinit(&ms->line);
 }
 
+/* spec: connections #multistream-select: each message ends with a newline and is prefixed with its
+ * length as a varint. */
 static p2p_err put_line(p2p_buf *out, p2p_bytes text) {
     size_t len = p2p_uvarint_len(text.len + 1) + text.len + 1;
     uint8_t *room;
@@ -59,10 +61,13 @@ static p2p_err answered(p2p_multistream *ms, p2p_bytes text, p2p_buf *out) {
         return P2P_ERR_VIOLATION;
     if (ms->proposals[ms->current + 1] == NULL)
         return P2P_ERR_NO_PROTOCOL;
+    /* spec: connections #multistream-select: after "na" the initiator may try a different protocol
+     * id. */
     ms->current++;
     return put_line(out, p2p_bytes_text(ms->proposals[ms->current]));
 }
 
+/* spec: connections #multistream-select: the responder echoes the protocol id, or answers "na". */
 static p2p_err proposed(
     p2p_multistream *ms, p2p_bytes text, p2p_buf *out, p2p_multistream_accept accept, void *ctx) {
     if (++ms->tries > P2P_MULTISTREAM_TRIES_MAX)
@@ -78,6 +83,8 @@ static p2p_err take_line(
     if (line.len == 0 || line.ptr[line.len - 1] != '\n')
         return P2P_ERR_MALFORMED;
     p2p_bytes text = p2p_bytes_of(line.ptr, line.len - 1);
+    /* spec: connections #multistream-select: anything other than the multistream protocol id as the
+     * first message aborts the negotiation. */
     if (!ms->header_seen) {
         ms->header_seen = true;
         return p2p_bytes_equal(text, p2p_bytes_text(HEADER)) ? P2P_OK : P2P_ERR_VIOLATION;

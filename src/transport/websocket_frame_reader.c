@@ -48,10 +48,16 @@ static p2p_err judge_start(p2p_ws_reader *r) {
     r->fin = (first & FIN) != 0;
     r->opcode = first & OPCODE;
     bool known = r->opcode <= P2P_WS_BINARY || (is_control(r) && r->opcode <= P2P_WS_PONG);
+    /* spec: rfc6455 #5.2: the reserved bits MUST be 0; an unknown opcode MUST fail the connection.
+     */
     if ((first & RESERVED) != 0 || !known)
         return fail(r, P2P_ERR_VIOLATION, P2P_WS_PROTOCOL_ERROR);
+    /* spec: rfc6455 #5.1: a server MUST close the connection upon a frame that is not masked, a
+     * client upon one that is. */
     if (((second & MASKED) != 0) != (r->role == P2P_WS_SERVER))
         return fail(r, P2P_ERR_VIOLATION, P2P_WS_PROTOCOL_ERROR);
+    /* spec: rfc6455 #5.5: control frames MUST have a payload of 125 bytes or less and MUST NOT be
+     * fragmented. */
     if (is_control(r) && (!r->fin || len > P2P_WS_CONTROL_MAX))
         return fail(r, P2P_ERR_VIOLATION, P2P_WS_PROTOCOL_ERROR);
     /* A continuation needs a message to continue, a new message the end of the last one. */
@@ -77,6 +83,7 @@ static p2p_err begin_payload(p2p_ws_reader *r) {
         r->left = p2p_load64(r->head + 2);
         shortest = UINT64_C(0x10000);
     }
+    /* spec: rfc6455 #5.2: the minimal number of bytes MUST be used to encode the length. */
     if (r->left < shortest || r->left > INT64_MAX)
         return fail(r, P2P_ERR_MALFORMED, P2P_WS_PROTOCOL_ERROR);
     if (r->left > r->max_frame && !is_control(r))

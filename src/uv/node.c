@@ -74,8 +74,10 @@ static void async_rang(uv_async_t *async) {
     p2p_node *node = P2P_CONTAINER(async, p2p_node, async);
     post due;
     /* Those that are posted meanwhile wait for the next round. */
-    for (size_t left = POSTS_MAX; left > 0 && next_post(node, &due); left--)
+    for (size_t left = POSTS_MAX; left > 0 && next_post(node, &due); left--) {
+        p2p_node_catch_up(node);
         due.fn(due.ctx);
+    }
     p2p_uv_driver_pump(&node->driver);
 }
 
@@ -215,6 +217,11 @@ void p2p_node_stop(p2p_node *node) {
     node->stopped = true;
     if (node->loop == &node->own_loop)
         uv_stop(node->loop);
+}
+
+void p2p_node_catch_up(p2p_node *node) {
+    if (node->host != NULL)
+        p2p_uv_input(&node->driver, &(p2p_input){.type = P2P_INPUT_TICK});
 }
 
 void p2p_node_kick(p2p_node *node) {

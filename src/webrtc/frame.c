@@ -201,6 +201,7 @@ size_t p2p_frame_head(uint8_t head[P2P_FRAME_HEAD_MAX], size_t len, p2p_frame_fl
     return w.len;
 }
 
+/* spec: webrtc #multiplexing: encoded messages with their length prefix MUST NOT exceed 16 KiB. */
 p2p_err p2p_frame_encode(uint8_t *dst, size_t cap, size_t *len, p2p_bytes data, p2p_frame_flag flag,
     uint32_t error_code) {
     *len = 0;

@@ -38,6 +38,8 @@ void p2p_frame_halves_reset(p2p_frame_halves *h, uint32_t error_code) {
     h->stop_due = h->fin_ack_due = false;
 }
 
+/* spec: webrtc #closing-an-rtcdatachannel: if a FIN flag is received the node SHOULD respond with a
+ * FIN_ACK. */
 static void on_fin(p2p_frame_halves *h, p2p_time now) {
     h->receiving = P2P_HALF_DONE;
     h->stop_due = false;
@@ -66,6 +68,8 @@ void p2p_frame_halves_on_flag(
         on_stop(h);
         break;
     case P2P_FRAME_FIN_ACK:
+        /* spec: webrtc #closing-an-rtcdatachannel: the write half is closed only once FIN_ACK was
+         * received. */
         if (h->sending == P2P_HALF_ENDED)
             h->sending = P2P_HALF_DONE;
         break;

@@ -15,6 +15,8 @@
 #include "base/bytes.h"
 #include "secure/noise.h"
 
+/* spec: webrtc/webrtc-direct #connection-security: the prologue is libp2p-webrtc-noise: and both
+ * fingerprints, the responder's first. */
 static void put_multihash(uint8_t dst[34], const uint8_t sha256[32]) {
     dst[0] = 0x12;
     dst[1] = 0x20;

@@ -88,6 +88,9 @@ P2P_NODISCARD p2p_err p2p_ice_output(
 p2p_time p2p_ice_deadline(const p2p_ice *ice);
 /* Call at the deadline, then p2p_ice_output. */
 void p2p_ice_tick(p2p_ice *ice, p2p_time now);
+/* What went out on the selected path stays without an answer: a full agent checks it now, instead
+ * of when its turn comes, so that an address which a NAT has changed is soon known again. */
+void p2p_ice_doubt(p2p_ice *ice, p2p_time now);
 bool p2p_ice_next_event(p2p_ice *ice, p2p_ice_event *event);
 
 /* Where data goes: the pair nominated last, before that any that passed a check. False: nowhere. */

@@ -153,6 +153,14 @@ void p2p_ice_tick(p2p_ice *ice, p2p_time now) {
         selected->send_at = p2p_ice_consent_at(ice, now);
 }
 
+void p2p_ice_doubt(p2p_ice *ice, p2p_time now) {
+    ice_pair *selected = selected_pair(ice);
+    if (ice->failed || ice->lite || selected == NULL || selected->outstanding)
+        return;
+    if (selected->send_at > now)
+        selected->send_at = now;
+}
+
 static bool is_paced(const ice_pair *pair) {
     return pair->state == ICE_WAITING;
 }

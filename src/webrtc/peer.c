@@ -194,6 +194,8 @@ static void look_at_dtls(p2p_webrtc_peer *peer) {
         p2p_err err = p2p_dtls_end(peer->dtls);
         p2p_webrtc_peer_fail(peer, err, err == P2P_ERR_EOF || err == P2P_ERR_RESET);
     }
+    if (state == P2P_DTLS_OPEN)
+        peer->proven = true;
     if (state == P2P_DTLS_OPEN && peer->channels == NULL && peer->failure == P2P_OK) {
         p2p_err err = start_channels(peer);
         if (err != P2P_OK)
@@ -298,7 +300,7 @@ p2p_err p2p_webrtc_peer_dial(
     *out = NULL;
     if (err != P2P_OK)
         return err;
-    peer->outbound = true;
+    peer->outbound = peer->proven = true;
     peer->remote = *remote;
     err = p2p_udp_own(p2p_webrtc_router_udp(config->router), &peer->user, remote);
     if (err == P2P_OK)

@@ -5,12 +5,19 @@
  * system and sealed where they lie. Packets of a bulk transfer have one size, so that a batch of
  * them is one call of the system's (GSO).
  *
+ * A check with credentials of the sender's own making proves nothing about its address, and a hello
+ * is answered by a much larger flight, again and again. So until DTLS is open, which takes
+ * knowledge of what was sent, no more than three times the received bytes go out.
+ *
  * The timer is set when everything was drawn, to the next moment that any layer waits for; an idle
  * connection wakes for ICE's consent checks alone.
  */
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "webrtc/peer_parts.h"
+
+/* specs/webrtc/webrtc-direct.md: the same bound as QUIC's. */
+enum { AMPLIFICATION_MAX = 3 };
 
 /* While the socket takes nothing, what is due stays due. */
 #define DUE_AGAIN (10 * P2P_MILLISECOND)
@@ -28,15 +35,23 @@ static void arm(p2p_webrtc_peer *peer, p2p_time not_before) {
     p2p_timer_set(&peer->env->timers, &peer->timer, at > not_before ? at : not_before);
 }
 
+static void tick_channels(p2p_webrtc_peer *peer, p2p_time now) {
+    p2p_sctp *sctp = p2p_datachannels_sctp(peer->channels);
+    p2p_sctp_info info;
+    p2p_err err = p2p_sctp_tick(sctp, now);
+    (void)err; /* `ended` told */
+    p2p_sctp_get_info(sctp, &info);
+    if (info.backoff > 0)
+        p2p_ice_doubt(peer->ice, now);
+}
+
 void p2p_webrtc_peer_on_time(p2p_timer *timer, p2p_time now) {
     p2p_webrtc_peer *peer = P2P_CONTAINER(timer, p2p_webrtc_peer, timer);
     p2p_ice_tick(peer->ice, now);
     if (peer->dtls != NULL)
         p2p_dtls_tick(peer->dtls, now);
-    if (peer->channels != NULL) {
-        p2p_err err = p2p_sctp_tick(p2p_datachannels_sctp(peer->channels), now);
-        (void)err; /* `ended` told */
-    }
+    if (peer->channels != NULL)
+        tick_channels(peer, now);
     if (!peer->over)
         peer->events->tick(peer->ctx);
     p2p_webrtc_peer_settle(peer);
@@ -56,6 +71,7 @@ bool p2p_webrtc_peer_on_stun(p2p_webrtc_target *target, p2p_bytes packet, const 
     p2p_sockaddr local = local_of(peer, from);
     if (p2p_ice_input(peer->ice, packet, &from->remote, &local, peer->env->now) != P2P_OK)
         return false;
+    peer->received += packet.len;
     p2p_webrtc_peer_settle(peer);
     return true;
 }
@@ -69,6 +85,7 @@ void p2p_webrtc_peer_on_dtls(
         return;
     if (peer->dtls == NULL && (peer->dtls_client || p2p_webrtc_peer_start_dtls(peer) != P2P_OK))
         return; /* the peer repeats its hello */
+    peer->received += len;
     size_t at = 0;
     p2p_bytes plain;
     while (!peer->over && peer->failure == P2P_OK &&
@@ -87,6 +104,16 @@ void p2p_webrtc_peer_on_dtls(
 }
 
 /* --- out --- */
+
+/* Whether a datagram may go out; one that may not is lost, and comes again by time. */
+static bool affordable(p2p_webrtc_peer *peer, size_t len) {
+    if (peer->proven)
+        return true;
+    if (peer->sent + len > AMPLIFICATION_MAX * peer->received)
+        return false;
+    peer->sent += len;
+    return true;
+}
 
 static void to(p2p_datagrams *out, const p2p_ice_path *path, size_t len) {
     *out =
@@ -155,7 +182,9 @@ bool p2p_webrtc_peer_draw(
     bool all = true;
     if (peer->over || cap < P2P_WEBRTC_DATAGRAM_MAX)
         return false;
-    if (p2p_ice_output(peer->ice, dst, cap, &len, &path, now) == P2P_OK) {
+    while (p2p_ice_output(peer->ice, dst, cap, &len, &path, now) == P2P_OK) {
+        if (!affordable(peer, len))
+            continue;
         to(out, &path, len);
         p2p_udp_want(sender);
         return true;
@@ -164,8 +193,10 @@ bool p2p_webrtc_peer_draw(
         arm(peer, 0);
         return false;
     }
-    if (draw_held(peer, dst, cap, &len) ||
-        p2p_dtls_output(peer->dtls, dst, cap, &len, now) == P2P_OK) {
+    while (draw_held(peer, dst, cap, &len) ||
+           p2p_dtls_output(peer->dtls, dst, cap, &len, now) == P2P_OK) {
+        if (!affordable(peer, len))
+            continue;
         to(out, &path, len);
         p2p_udp_want(sender);
         return true;

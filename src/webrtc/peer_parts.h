@@ -30,6 +30,8 @@ struct p2p_webrtc_peer {
     size_t max_channels;
     uint8_t expected[P2P_DTLS_EXPECTED_MAX][32];
     uint8_t expected_count;
+    uint64_t received, sent; /* bytes of datagrams, until `proven` */
+    bool proven;             /* who talks is where the datagrams come from */
     bool dtls_client;
     bool outbound;
     bool answered;

@@ -397,6 +397,7 @@ void p2p_sctp_get_info(const p2p_sctp *a, p2p_sctp_info *info) {
         .cwnd = a->cc.cwnd,
         .in_flight = a->tx.in_flight,
         .srtt = a->loss.srtt,
+        .backoff = a->loss.backoff,
         .packets_in = a->packets_in,
         .packets_out = a->packets_out,
         .dropped = a->dropped,

@@ -134,8 +134,13 @@ typedef struct sctp_cc {
     size_t mtu;
     size_t cwnd;
     size_t ssthresh;
-    size_t partial;
-    bool limited; /* the window, not the application, stopped the last packet */
+    size_t w_max;      /* the window at the latest loss */
+    size_t reno;       /* what Reno's window would be */
+    size_t reno_rest;  /* of it, seventeenths of a byte times the window */
+    int64_t k_ms;      /* from the loss to w_max again */
+    p2p_time epoch;    /* when growth began after it; P2P_NEVER: not yet */
+    p2p_time grown_at; /* when the window last grew */
+    bool limited;      /* the window, not the application, stopped the last packet */
     bool recovering;
     uint32_t recovery_end; /* recovery ends when this TSN is acknowledged */
 } sctp_cc;
@@ -349,7 +354,7 @@ void p2p_sctp_partial_write(p2p_sctp *a, p2p_writer *w);
 
 /* --- sctp_cc.c --- */
 void p2p_sctp_cc_init(sctp_cc *cc, size_t mtu);
-void p2p_sctp_cc_acked(sctp_cc *cc, size_t bytes, uint32_t cum_acked);
+void p2p_sctp_cc_acked(sctp_cc *cc, size_t bytes, uint32_t cum_acked, p2p_time srtt, p2p_time now);
 void p2p_sctp_cc_lost(sctp_cc *cc, uint32_t last_sent);
 void p2p_sctp_cc_timeout(sctp_cc *cc, uint32_t last_sent);
 

@@ -457,6 +457,9 @@ void p2p_wt_muxer_attach(p2p_wt_muxer *muxer, p2p_wt_session *session) {
     muxer->remote = *p2p_quic_conn_remote(quic);
     muxer->conn.started = p2p_quic_conn_started(quic);
     p2p_quic_conn_local(quic, &muxer->local);
+    p2p_wt_addr_of(&muxer->conn.local, &muxer->local);
+    p2p_wt_addr_of(&muxer->conn.remote, &muxer->remote);
+    muxer->conn.transport = "webtransport";
 }
 
 void p2p_wt_muxer_skip_login(p2p_wt_muxer *muxer) {

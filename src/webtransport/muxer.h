@@ -10,6 +10,7 @@
 
 #include "secure/noise.h"
 #include "stack/conn.h"
+#include "webtransport/address.h"
 #include "webtransport/wt.h"
 
 typedef struct p2p_wt_muxer p2p_wt_muxer;
@@ -27,8 +28,6 @@ typedef struct p2p_wt_muxer_params {
     void (*failed)(p2p_wt_muxer *muxer, const p2p_reason *reason);
     void *ctx;
 } p2p_wt_muxer_params;
-
-enum { P2P_WT_DIALLED_MAX = 8 /* certificate hashes of an address that are looked at */ };
 
 struct p2p_wt_muxer {
     p2p_conn conn;
@@ -50,9 +49,10 @@ struct p2p_wt_muxer {
     const p2p_webtransport_handler *handler;
     void *handler_self;
     p2p_stream *news;
-    bool secured;  /* the peer is known */
-    bool told;     /* ready or failed was called */
-    bool quitting; /* in good order, when all is sent */
+    struct p2p_wt_client *client; /* this side asks for it, and it is not open yet */
+    bool secured;                 /* the peer is known */
+    bool told;                    /* ready or failed was called */
+    bool quitting;                /* in good order, when all is sent */
 };
 
 extern const p2p_wt_stream_ops p2p_wt_muxer_stream_ops; /* of streams inside a p2p_stream */

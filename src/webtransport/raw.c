@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * Sessions without libp2p. Each is a p2p_wt_muxer that shook no hands and that no swarm knows, so
- * that streams are the p2p_stream everyone uses. What happens to the session itself comes over one
- * more p2p_stream with no stream of the peer's behind it: datagrams are laid into its receiving
- * queue, each behind its length, and its end is the session's. So all callbacks come from the
- * drain.
+ * Sessions without libp2p, of either side. Each is a p2p_wt_muxer that shook no hands and that no
+ * swarm knows, so that streams are the p2p_stream everyone uses. What happens to the session itself
+ * comes over one more p2p_stream with no stream of the peer's behind it: datagrams are laid into
+ * its receiving queue, each behind its length, and its end is the session's. So all callbacks come
+ * from the drain.
  */
 #include "webtransport/raw.h"
+
+#include <stdio.h>
 
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "stack/stream.h"
-#include "webtransport/muxer.h"
+#include "webtransport/client.h"
 
 enum {
     HANDLERS_MAX = 16,
@@ -139,15 +141,35 @@ static p2p_wt_muxer *self_of(const p2p_wt_session *session) {
     return p2p_wt_session_self(session);
 }
 
-static void session_opened(p2p_wt_session *session) {
-    (void)session; /* a client's */
-}
-
 /* Ties a p2p_stream to its own. The half that is not there is over. */
 static p2p_wt_stream *prepare(p2p_stream *stream) {
     p2p_wt_stream *own = p2p_stream_mux(stream);
     own->ops = &p2p_wt_muxer_stream_ops;
     return own;
+}
+
+/* What happens to the session from now on is told over `news`; `opened` comes first. */
+static p2p_err begin(p2p_wt_muxer *muxer) {
+    p2p_wt_muxer_skip_login(muxer);
+    p2p_err err = p2p_stream_raw(&muxer->conn, &NEWS, muxer->handler_self, true, &muxer->news);
+    if (err != P2P_OK)
+        return err;
+    prepare(muxer->news);
+    p2p_stream_shut(muxer->news);
+    return P2P_OK;
+}
+
+static void session_opened(p2p_wt_session *session) {
+    p2p_wt_muxer *muxer = self_of(session);
+    p2p_reason reason = {.err = begin(muxer)};
+    if (reason.err == P2P_OK) {
+        p2p_wt_client_opened(muxer);
+        return;
+    }
+    muxer->session = NULL;
+    p2p_wt_session_abandon(session, P2P_CODE_NONE, (p2p_bytes){0});
+    snprintf(reason.text, sizeof reason.text, "%s", p2p_err_text(reason.err));
+    p2p_wt_client_failed(muxer, &reason);
 }
 
 static p2p_err stream_opened(p2p_wt_session *session, bool unidirectional, p2p_wt_stream **out) {
@@ -191,11 +213,15 @@ static void draining(p2p_wt_session *session) {
 static void session_closed(p2p_wt_session *session, const p2p_reason *reason) {
     p2p_wt_muxer *muxer = self_of(session);
     muxer->session = NULL;
+    if (muxer->client != NULL) {
+        p2p_wt_client_failed(muxer, reason);
+        return;
+    }
     muxer->reason = *reason;
     p2p_conn_ended(&muxer->conn, reason->err, reason->by_peer, reason->remote_code, reason->text);
 }
 
-static const p2p_wt_app RAW_APP = {.opened = session_opened,
+const p2p_wt_app p2p_wt_raw_app = {.opened = session_opened,
     .stream_opened = stream_opened,
     .datagram = datagram,
     .draining = draining,
@@ -211,17 +237,14 @@ unsigned p2p_wt_raw_request(p2p_env *env, p2p_wt_session *session, const p2p_h3_
     p2p_wt_muxer_params params = {.env = env};
     if (p2p_wt_muxer_new(&muxer, &params) != P2P_OK)
         return 503;
-    p2p_wt_muxer_skip_login(muxer);
     muxer->handler = found->handler;
     muxer->handler_self = found->self;
-    if (p2p_stream_raw(&muxer->conn, &NEWS, found->self, true, &muxer->news) != P2P_OK) {
+    if (begin(muxer) != P2P_OK) {
         p2p_wt_muxer_free(muxer);
         return 503;
     }
-    prepare(muxer->news);
-    p2p_stream_shut(muxer->news);
     p2p_wt_muxer_attach(muxer, session);
-    p2p_wt_session_set_app(session, &RAW_APP, muxer);
+    p2p_wt_session_set_app(session, &p2p_wt_raw_app, muxer);
     return 200;
 }
 
@@ -270,6 +293,8 @@ void p2p_webtransport_drain(p2p_webtransport_session *session) {
 void p2p_webtransport_close(p2p_webtransport_session *session, uint32_t code, p2p_bytes reason) {
     if (session->session != NULL)
         p2p_wt_session_close(session->session, code, reason);
+    else if (session->client != NULL)
+        p2p_wt_client_cancel(session);
 }
 
 p2p_webtransport_session *p2p_webtransport_of(const p2p_stream *stream) {

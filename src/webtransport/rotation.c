@@ -32,6 +32,7 @@ p2p_wt_rotation p2p_wt_rotation_at(p2p_bytes public_key, int64_t wall_seconds) {
     };
 }
 
+/* spec: webtransport #certificates: the validity of the certificate MUST be at most 14 days. */
 p2p_wt_validity p2p_wt_rotation_validity(p2p_bytes public_key, int64_t number) {
     int64_t start = offset_of(public_key) + number * P2P_WT_CERT_PERIOD;
     return (p2p_wt_validity){start, start + P2P_WT_CERT_SECONDS - 1};

@@ -132,6 +132,8 @@ p2p_err p2p_h3_request_read(p2p_h3_request *request, const p2p_fields *fields) {
 }
 
 /* libp2p's spec: the parameter "type" is there once and says "noise". */
+/* spec: webtransport #webtransport-http-endpoint: the handshake MUST be signaled by the URL
+ * parameter type=noise. */
 static bool asks_for_noise(p2p_bytes query) {
     size_t found = 0;
     bool noise = false;
@@ -160,6 +162,8 @@ unsigned p2p_wt_judge(const p2p_h3_request *r) {
     if (is(r->method, "CONNECT") && !is(r->protocol, "webtransport") &&
         !is(r->protocol, "webtransport-h3"))
         return 501; /* RFC 9220 section 3 */
+    /* spec: webtransport #webtransport-http-endpoint: the endpoint MUST be located at
+     * /.well-known/libp2p-webtransport. */
     if (!is(path, "/.well-known/libp2p-webtransport"))
         return 404;
     if (!is(r->method, "CONNECT"))
@@ -195,9 +199,21 @@ p2p_err p2p_wt_put_response(p2p_qpack *q, p2p_writer *w, unsigned status, bool d
     return put_headers(q, w, fields, count);
 }
 
+/* Printable ASCII without spaces, as :authority and :path are (RFC 3986). */
+static bool is_target(p2p_bytes text) {
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] <= ' ' || text.ptr[i] >= 0x7f)
+            return false;
+    return text.len > 0;
+}
+
+bool p2p_wt_is_path(p2p_bytes path) {
+    return path.len <= P2P_WT_PATH_MAX && is_target(path) && path.ptr[0] == '/';
+}
+
 p2p_err p2p_wt_put_request(
-    p2p_qpack *q, p2p_writer *w, p2p_bytes authority, p2p_wt_dialect dialect) {
-    if (authority.len == 0 || authority.len > P2P_WT_AUTHORITY_MAX || !is_value(authority) ||
+    p2p_qpack *q, p2p_writer *w, p2p_bytes authority, p2p_bytes path, p2p_wt_dialect dialect) {
+    if (authority.len > P2P_WT_AUTHORITY_MAX || !is_target(authority) || !p2p_wt_is_path(path) ||
         dialect == P2P_WT_NONE)
         return P2P_ERR_INVALID;
     p2p_bytes protocol =
@@ -207,7 +223,7 @@ p2p_err p2p_wt_put_request(
     fields[count++] = field_of(":method", P2P_LITERAL("CONNECT"));
     fields[count++] = field_of(":scheme", P2P_LITERAL("https"));
     fields[count++] = field_of(":authority", authority);
-    fields[count++] = field_of(":path", P2P_LITERAL(P2P_WT_PATH));
+    fields[count++] = field_of(":path", path);
     fields[count++] = field_of(":protocol", protocol);
     if (dialect == P2P_WT_DRAFT_02)
         fields[count++] = field_of(DRAFT_02_REQUEST, P2P_LITERAL("1"));

@@ -15,7 +15,8 @@
 
 enum {
     P2P_WT_AUTHORITY_MAX = 300, /* a DNS name, brackets, a port */
-    P2P_WT_REQUEST_MAX = 1024   /* bytes that p2p_wt_put_request may need */
+    P2P_WT_PATH_MAX = 512,
+    P2P_WT_REQUEST_MAX = 1024 /* bytes that p2p_wt_put_request may need */
 };
 
 /* Views into the decoded fields; what is absent is empty. */
@@ -37,10 +38,12 @@ unsigned p2p_wt_judge(const p2p_h3_request *request);
 P2P_NODISCARD p2p_err p2p_wt_put_response(
     p2p_qpack *qpack, p2p_writer *w, unsigned status, bool draft_02);
 
+/* It can be asked for. */
+bool p2p_wt_is_path(p2p_bytes path);
 /* Writes the whole HEADERS frame of a session's request. authority is host:port, an IPv6 host in
  * brackets. */
 P2P_NODISCARD p2p_err p2p_wt_put_request(
-    p2p_qpack *qpack, p2p_writer *w, p2p_bytes authority, p2p_wt_dialect dialect);
+    p2p_qpack *qpack, p2p_writer *w, p2p_bytes authority, p2p_bytes path, p2p_wt_dialect dialect);
 /* Below 200 it is an interim response (p2p_h3_reader_interim), 200 to 299 opened the session.
  * MALFORMED: MESSAGE_ERROR. */
 P2P_NODISCARD p2p_err p2p_h3_response_read(unsigned *status, const p2p_fields *fields);

@@ -11,12 +11,11 @@
 #include "base/mem.h"
 #include "crypto/certificate.h"
 #include "crypto/crypto.h"
-#include "multi/ip.h"
 #include "stack/stream.h"
 #include "transport/transport.h"
 #include "webtransport/certificates.h"
-#include "webtransport/h3_conn.h"
-#include "webtransport/muxer.h"
+#include "webtransport/client.h"
+#include "webtransport/dial.h"
 #include "webtransport/raw.h"
 
 enum { VOUCHED = 3 /* last, current, next */ };
@@ -41,84 +40,16 @@ typedef struct wt_listener {
 } wt_listener;
 
 typedef struct wt_dial {
+    p2p_wt_dial dial;
     wt_transport *wt;
     p2p_dial *of;
-    p2p_quic_conn *conn;
-    p2p_h3_conn *h3;     /* NULL: QUIC shakes hands */
-    p2p_wt_muxer *muxer; /* NULL: HTTP/3 does */
-    p2p_sockaddr remote;
-    p2p_bytes certhashes[P2P_WT_DIALLED_MAX]; /* in of->addr */
-    size_t certhash_count;
+    p2p_wt_muxer *muxer; /* NULL: no session was asked for */
 } wt_dial;
-
-/* --- addresses --- */
-
-/* /ip…/udp/PORT/quic-v1/webtransport; *at is left behind it. */
-static bool is_webtransport(const p2p_multiaddr *addr, size_t *at) {
-    p2p_component part;
-    if (!p2p_multiaddr_next(addr, at, &part))
-        return false;
-    if (part.code == P2P_IP6ZONE && !p2p_multiaddr_next(addr, at, &part))
-        return false;
-    bool host = part.code == P2P_IP4 || part.code == P2P_IP6 || part.code == P2P_DNS ||
-                part.code == P2P_DNS4 || part.code == P2P_DNS6;
-    return host && p2p_multiaddr_next(addr, at, &part) && part.code == P2P_UDP &&
-           p2p_multiaddr_next(addr, at, &part) && part.code == P2P_QUIC_V1 &&
-           p2p_multiaddr_next(addr, at, &part) && part.code == P2P_WEBTRANSPORT;
-}
-
-/* The sha2-256 hashes of the address; false if there is anything else behind it. */
-static bool read_certhashes(
-    const p2p_multiaddr *addr, p2p_bytes hashes[P2P_WT_DIALLED_MAX], size_t *count) {
-    p2p_component part;
-    size_t at = 0;
-    *count = 0;
-    if (!is_webtransport(addr, &at))
-        return false;
-    while (p2p_multiaddr_next(addr, &at, &part)) {
-        if (part.code != P2P_CERTHASH)
-            return false;
-        if (*count < P2P_WT_DIALLED_MAX && p2p_certhash_is_sha256(part.value))
-            hashes[(*count)++] = part.value;
-    }
-    return at == addr->len;
-}
 
 static bool can_dial(const p2p_multiaddr *addr) {
     p2p_bytes hashes[P2P_WT_DIALLED_MAX];
     size_t count;
-    return read_certhashes(addr, hashes, &count) && count > 0;
-}
-
-static bool can_listen(const p2p_multiaddr *addr) {
-    p2p_sockaddr sockaddr;
-    p2p_proto_code code;
-    size_t at = 0;
-    return is_webtransport(addr, &at) && at == addr->len &&
-           p2p_multiaddr_to_sockaddr(addr, &sockaddr, &code);
-}
-
-static void to_multiaddr(p2p_multiaddr *addr, const p2p_sockaddr *from) {
-    p2p_multiaddr_from_sockaddr(addr, from, P2P_UDP);
-    if (p2p_multiaddr_push(addr, P2P_QUIC_V1, (p2p_bytes){0}) != P2P_OK ||
-        p2p_multiaddr_push(addr, P2P_WEBTRANSPORT, (p2p_bytes){0}) != P2P_OK)
-        addr->len = 0; /* cannot be: a few bytes fit */
-}
-
-static size_t authority_of(const wt_dial *dial, char *dst, size_t cap) {
-    char host[sizeof dial->of->host_name];
-    const p2p_sockaddr *remote = &dial->remote;
-    bool named = dial->of->host_name[0] != '\0';
-    if (named)
-        snprintf(host, sizeof host, "%s", dial->of->host_name);
-    else if (remote->family == 4)
-        p2p_ip4_format(host, remote->ip);
-    else
-        p2p_ip6_format(host, remote->ip);
-    bool brackets = !named && remote->family == 6;
-    int len = snprintf(
-        dst, cap, "%s%s%s:%u", brackets ? "[" : "", host, brackets ? "]" : "", remote->port);
-    return len > 0 && (size_t)len < cap ? (size_t)len : 0;
+    return p2p_wt_read_certhashes(addr, hashes, &count) && count > 0;
 }
 
 /* --- certificates --- */
@@ -131,7 +62,7 @@ static p2p_err credentials(void *ctx, const p2p_quic_credentials **out) {
 
 /* What a browser demands of a certificate it is told the hash of. */
 static p2p_err verify(p2p_quic_conn *conn, p2p_bytes certificate) {
-    const wt_dial *dial = p2p_quic_conn_self(conn);
+    const p2p_wt_dial *dial = p2p_quic_conn_self(conn);
     int64_t now = (int64_t)(p2p_env_wall_ms(p2p_quic_conn_env(conn)) / 1000);
     int64_t from, to;
     uint8_t digest[P2P_SHA256_LEN], hash[P2P_CERTHASH_LEN];
@@ -156,7 +87,7 @@ static p2p_err verify(p2p_quic_conn *conn, p2p_bytes certificate) {
 static bool admit(void *ctx, const p2p_sockaddr *remote) {
     const wt_transport *wt = ctx;
     p2p_multiaddr addr;
-    to_multiaddr(&addr, remote);
+    p2p_wt_addr_of(&addr, remote);
     return wt->transport.up->admit(wt->transport.swarm, remote, &addr);
 }
 
@@ -165,7 +96,7 @@ static void inbound_ended(
     p2p_multiaddr addr;
     if (wt->going)
         return;
-    to_multiaddr(&addr, remote);
+    p2p_wt_addr_of(&addr, remote);
     wt->transport.up->inbound_ended(wt->transport.swarm, remote, &addr, err, text);
 }
 
@@ -173,15 +104,8 @@ static void lost(void *ctx, const p2p_sockaddr *remote, p2p_err err) {
     inbound_ended(ctx, remote, err, p2p_err_text(err));
 }
 
-static void complete(p2p_wt_muxer *muxer) {
-    to_multiaddr(&muxer->conn.local, &muxer->local);
-    to_multiaddr(&muxer->conn.remote, &muxer->remote);
-    muxer->conn.transport = "webtransport";
-}
-
 static void inbound_ready(p2p_wt_muxer *muxer) {
     const wt_transport *wt = muxer->params.ctx;
-    complete(muxer);
     /* A refusal has aborted it and will free it. */
     p2p_err refused =
         wt->transport.up->connected(wt->transport.swarm, NULL, &muxer->remote, &muxer->conn);
@@ -222,78 +146,97 @@ static unsigned request(p2p_h3_conn *h3, p2p_wt_session *session, const p2p_h3_r
     return 200;
 }
 
-/* --- dialling --- */
+/* --- dialling for the swarm --- */
 
-static void free_dial(wt_dial *dial) {
-    dial->of->transport_data = NULL;
-    if (dial->h3 != NULL)
-        dial->h3->self = NULL;
-    p2p_mem_free(dial->wt->transport.env->mem, dial, sizeof *dial);
+static void free_dial(wt_dial *own) {
+    own->of->transport_data = NULL;
+    p2p_wt_dial_forget(&own->dial);
+    p2p_mem_free(own->wt->transport.env->mem, own, sizeof *own);
 }
 
-static void fail_dial(wt_dial *dial, const p2p_reason *reason) {
-    const p2p_transport *transport = &dial->wt->transport;
-    p2p_dial *of = dial->of;
-    free_dial(dial);
+static void fail_dial(wt_dial *own, const p2p_reason *reason) {
+    const p2p_transport *transport = &own->wt->transport;
+    p2p_dial *of = own->of;
+    free_dial(own);
     transport->up->dial_failed(transport->swarm, of, reason->err, reason->text);
 }
 
-static void dial_ready(p2p_wt_muxer *muxer) {
-    wt_dial *dial = muxer->params.ctx;
-    const p2p_transport *transport = &dial->wt->transport;
-    p2p_dial *of = dial->of;
-    complete(muxer);
-    free_dial(dial);
+static void muxer_ready(p2p_wt_muxer *muxer) {
+    wt_dial *own = muxer->params.ctx;
+    const p2p_transport *transport = &own->wt->transport;
+    p2p_dial *of = own->of;
+    free_dial(own);
     p2p_err refused = transport->up->connected(transport->swarm, of, &muxer->remote, &muxer->conn);
     (void)refused;
 }
 
-static void dial_failed(p2p_wt_muxer *muxer, const p2p_reason *reason) {
+static void muxer_failed(p2p_wt_muxer *muxer, const p2p_reason *reason) {
     p2p_conn_bury(&muxer->conn);
     fail_dial(muxer->params.ctx, reason);
 }
 
-/* The server's SETTINGS are here: ask for the session. */
-static void ready(p2p_h3_conn *h3) {
-    wt_dial *dial = h3->self;
-    char authority[P2P_WT_AUTHORITY_MAX];
+static void dial_answered(p2p_wt_dial *dial) {
+    const wt_dial *own = P2P_CONTAINER(dial, wt_dial, dial);
+    own->wt->transport.up->progress(own->wt->transport.swarm, own->of);
+}
+
+static p2p_err dial_ready(p2p_wt_dial *dial, p2p_bytes authority) {
+    wt_dial *own = P2P_CONTAINER(dial, wt_dial, dial);
     p2p_wt_muxer *muxer;
     p2p_wt_session *session;
-    if (dial == NULL)
-        return;
-    p2p_wt_muxer_params params = {.env = dial->wt->transport.env,
+    p2p_wt_muxer_params params = {.env = own->wt->transport.env,
         .outbound = true,
-        .expected = dial->of->expected,
+        .expected = own->of->expected,
         .certhashes = dial->certhashes,
         .certhash_count = dial->certhash_count,
-        .ready = dial_ready,
-        .failed = dial_failed,
-        .ctx = dial};
+        .ready = muxer_ready,
+        .failed = muxer_failed,
+        .ctx = own};
     p2p_err err = p2p_wt_muxer_new(&muxer, &params);
-    size_t len = authority_of(dial, authority, sizeof authority);
-    if (err == P2P_OK) {
-        err = p2p_wt_session_open(
-            &session, h3, p2p_bytes_of(authority, len), &p2p_wt_muxer_app, muxer);
-        if (err != P2P_OK)
-            p2p_wt_muxer_free(muxer);
-    }
+    if (err != P2P_OK)
+        return err;
+    err = p2p_wt_session_open(
+        &session, dial->h3, authority, P2P_LITERAL(P2P_WT_PATH), &p2p_wt_muxer_app, muxer);
     if (err != P2P_OK) {
+        p2p_wt_muxer_free(muxer);
+        return err;
+    }
+    own->muxer = muxer;
+    p2p_wt_muxer_attach(muxer, session);
+    return P2P_OK;
+}
+
+static void dial_failed(p2p_wt_dial *dial, const p2p_reason *reason) {
+    fail_dial(P2P_CONTAINER(dial, wt_dial, dial), reason);
+}
+
+static const p2p_wt_dial_ops DIAL_OPS = {dial_answered, dial_ready, dial_failed};
+
+/* --- dialling for anybody --- */
+
+/* The server's SETTINGS are here: ask for the session. */
+static void ready(p2p_h3_conn *h3) {
+    p2p_wt_dial *dial = h3->self;
+    char authority[P2P_WT_AUTHORITY_MAX];
+    if (dial == NULL)
+        return;
+    size_t len = p2p_wt_authority(authority, sizeof authority, dial->host, &dial->remote);
+    p2p_err err = dial->ops->ready(dial, p2p_bytes_of(authority, len));
+    if (err == P2P_OK)
+        dial->asked = true;
+    else
         p2p_h3_conn_fail(h3, P2P_H3_NO_ERROR, err,
             err == P2P_ERR_UNSUPPORTED ? "the server does not offer WebTransport"
                                        : "could not ask for a WebTransport session");
-        return;
-    }
-    dial->muxer = muxer;
-    p2p_wt_muxer_attach(muxer, session);
 }
 
 static void ended(p2p_h3_conn *h3, const p2p_reason *reason) {
-    wt_dial *dial = h3->self;
+    p2p_wt_dial *dial = h3->self;
     if (h3->admitted)
         inbound_ended(h3->ctx, &h3->remote, reason->err, reason->text);
     h3->admitted = false;
-    if (dial != NULL && dial->muxer == NULL)
-        fail_dial(dial, reason);
+    if (dial != NULL && !dial->asked)
+        dial->ops->failed(dial, reason);
 }
 
 static const p2p_h3_owner OWNER = {ready, request, ended};
@@ -301,10 +244,9 @@ static const p2p_h3_owner OWNER = {ready, request, ended};
 /* --- from QUIC --- */
 
 static void answered(p2p_quic_conn *conn) {
-    const wt_transport *wt = p2p_quic_conn_ctx(conn);
-    const wt_dial *dial = p2p_quic_conn_self(conn);
-    if (!p2p_quic_conn_is_established(conn))
-        wt->transport.up->progress(wt->transport.swarm, dial->of);
+    p2p_wt_dial *dial = p2p_quic_conn_self(conn);
+    if (!p2p_quic_conn_is_established(conn) && dial->ops->answered != NULL)
+        dial->ops->answered(dial);
 }
 
 static p2p_err can_send(p2p_quic_conn *conn) {
@@ -323,13 +265,13 @@ static p2p_err established(p2p_quic_conn *conn) {
     p2p_h3_conn *h3;
     if (!p2p_quic_conn_outbound(conn))
         return P2P_OK;
-    wt_dial *dial = p2p_quic_conn_self(conn);
+    p2p_wt_dial *dial = p2p_quic_conn_self(conn);
     p2p_err err = p2p_h3_conn_new(&h3, conn, &OWNER, dial);
     if (err != P2P_OK) {
         p2p_reason reason = {.err = err};
         snprintf(reason.text, sizeof reason.text, "could not start HTTP/3: %s", p2p_err_text(err));
         p2p_quic_conn_set_self(conn, NULL);
-        fail_dial(dial, &reason);
+        dial->ops->failed(dial, &reason);
         return err;
     }
     dial->h3 = h3;
@@ -341,7 +283,7 @@ static void closed(p2p_quic_conn *conn, const p2p_reason *reason) {
     const wt_transport *wt = p2p_quic_conn_ctx(conn);
     void *self = p2p_quic_conn_self(conn);
     if (p2p_quic_conn_outbound(conn) && !p2p_quic_conn_is_established(conn))
-        fail_dial(self, reason);
+        ((p2p_wt_dial *)self)->ops->failed(self, reason);
     else if (self != NULL)
         p2p_h3_conn_closed(self, reason);
     else if (!p2p_quic_conn_outbound(conn))
@@ -370,47 +312,64 @@ static const p2p_quic_app APP = {.alpn = "h3",
     .datagram = p2p_h3_datagram,
     .stream_received = p2p_h3_stream_received};
 
-static p2p_err dial_to(p2p_transport *transport, p2p_dial *of) {
+p2p_err p2p_wt_dial_start(p2p_transport *transport, p2p_wt_dial *dial, const p2p_multiaddr *addr) {
+    wt_transport *wt = P2P_CONTAINER(transport, wt_transport, transport);
     const p2p_timeouts *timeouts = transport->env->timeouts;
     p2p_proto_code code;
-    wt_dial *dial = p2p_mem_alloc(transport->env->mem, sizeof *dial);
-    if (dial == NULL)
+    if (!p2p_multiaddr_to_sockaddr(addr, &dial->remote, &code) || code != P2P_UDP ||
+        !p2p_wt_read_certhashes(addr, dial->certhashes, &dial->certhash_count) ||
+        dial->certhash_count == 0)
+        return P2P_ERR_UNSUPPORTED;
+    p2p_quic_dial_params params = {.app = &APP,
+        .ctx = wt,
+        .self = dial,
+        .remote = dial->remote,
+        .timeout = p2p_sockaddr_is_public(&dial->remote) ? timeouts->dial : timeouts->dial_local};
+    return p2p_quic_dial(wt->endpoint, &dial->conn, &params);
+}
+
+void p2p_wt_dial_cancel(p2p_wt_dial *dial) {
+    p2p_h3_conn *h3 = dial->h3;
+    p2p_wt_dial_forget(dial);
+    if (h3 != NULL)
+        p2p_h3_conn_fail(h3, P2P_H3_NO_ERROR, P2P_ERR_CANCELLED, "");
+    else
+        p2p_quic_conn_close(dial->conn, P2P_H3_NO_ERROR);
+}
+
+void p2p_wt_dial_forget(p2p_wt_dial *dial) {
+    if (dial->h3 != NULL)
+        dial->h3->self = NULL;
+    dial->h3 = NULL;
+}
+
+static p2p_err dial_to(p2p_transport *transport, p2p_dial *of) {
+    wt_dial *own = p2p_mem_alloc(transport->env->mem, sizeof *own);
+    if (own == NULL)
         return P2P_ERR_NO_MEMORY;
-    dial->wt = P2P_CONTAINER(transport, wt_transport, transport);
-    dial->of = of;
-    of->transport_data = dial;
-    p2p_err err = P2P_ERR_UNSUPPORTED;
-    if (p2p_multiaddr_to_sockaddr(&of->addr, &dial->remote, &code) && code == P2P_UDP &&
-        read_certhashes(&of->addr, dial->certhashes, &dial->certhash_count)) {
-        p2p_quic_dial_params params = {.app = &APP,
-            .ctx = dial->wt,
-            .self = dial,
-            .remote = dial->remote,
-            .timeout =
-                p2p_sockaddr_is_public(&dial->remote) ? timeouts->dial : timeouts->dial_local};
-        err = p2p_quic_dial(dial->wt->endpoint, &dial->conn, &params);
-    }
+    own->dial.ops = &DIAL_OPS;
+    own->dial.host = of->host_name;
+    own->wt = P2P_CONTAINER(transport, wt_transport, transport);
+    own->of = of;
+    of->transport_data = own;
+    p2p_err err = p2p_wt_dial_start(transport, &own->dial, &of->addr);
     if (err != P2P_OK)
-        free_dial(dial);
+        free_dial(own);
     return err;
 }
 
 static void cancel(p2p_transport *transport, p2p_dial *of) {
-    wt_dial *dial = of->transport_data;
+    wt_dial *own = of->transport_data;
     (void)transport;
-    if (dial == NULL)
+    if (own == NULL)
         return;
-    p2p_h3_conn *h3 = dial->h3;
-    p2p_wt_muxer *muxer = dial->muxer;
-    p2p_quic_conn *conn = dial->conn;
-    free_dial(dial);
+    p2p_wt_muxer *muxer = own->muxer;
+    if (muxer == NULL)
+        p2p_wt_dial_cancel(&own->dial);
+    free_dial(own);
     if (muxer != NULL) {
         p2p_wt_muxer_quit(muxer);
         p2p_conn_bury(&muxer->conn);
-    } else if (h3 != NULL) {
-        p2p_h3_conn_fail(h3, P2P_H3_NO_ERROR, P2P_ERR_CANCELLED, "");
-    } else {
-        p2p_quic_conn_close(conn, P2P_H3_NO_ERROR);
     }
 }
 
@@ -419,7 +378,7 @@ static void cancel(p2p_transport *transport, p2p_dial *of) {
 static void publish(wt_listener *own) {
     wt_transport *wt = own->wt;
     p2p_multiaddr bound;
-    to_multiaddr(&bound, p2p_udp_local(own->user.sock));
+    p2p_wt_addr_of(&bound, p2p_udp_local(own->user.sock));
     if (p2p_wt_certificates_push(&wt->certificates, &bound) == P2P_OK)
         wt->transport.up->listening(wt->transport.swarm, own->of, &bound);
 }
@@ -525,6 +484,7 @@ static void free_transport(p2p_transport *transport) {
     wt_transport *wt = P2P_CONTAINER(transport, wt_transport, transport);
     wt->going = true;
     p2p_quic_abandon(wt->endpoint, wt);
+    p2p_wt_clients_finish(transport->env);
     finish_turn(transport->env);
     while (!p2p_list_empty(&wt->logins))
         p2p_wt_muxer_free(P2P_CONTAINER(wt->logins.next, p2p_wt_muxer, node));
@@ -534,5 +494,5 @@ static void free_transport(p2p_transport *transport) {
     p2p_mem_free(transport->env->mem, wt, sizeof *wt);
 }
 
-const p2p_transport_type p2p_webtransport = {"webtransport", can_dial, can_listen, start,
+const p2p_transport_type p2p_webtransport = {"webtransport", can_dial, p2p_wt_can_listen, start,
     free_transport, dial_to, cancel, listen_at, unlisten};

@@ -85,8 +85,8 @@ typedef struct p2p_wt_app {
 } p2p_wt_app;
 
 /* Client: asks for a session, when the connection is ready. */
-P2P_NODISCARD p2p_err p2p_wt_session_open(
-    p2p_wt_session **out, p2p_h3_conn *h3, p2p_bytes authority, const p2p_wt_app *app, void *self);
+P2P_NODISCARD p2p_err p2p_wt_session_open(p2p_wt_session **out, p2p_h3_conn *h3,
+    p2p_bytes authority, p2p_bytes path, const p2p_wt_app *app, void *self);
 /* Who gets the session: of a server's request, or another one later. */
 void p2p_wt_session_set_app(p2p_wt_session *session, const p2p_wt_app *app, void *self);
 void *p2p_wt_session_self(const p2p_wt_session *session);

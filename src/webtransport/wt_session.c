@@ -121,8 +121,8 @@ bool p2p_wt_session_is_gone(const p2p_h3_conn *h3, uint64_t id) {
 
 /* --- the CONNECT stream --- */
 
-p2p_err p2p_wt_session_open(
-    p2p_wt_session **out, p2p_h3_conn *h3, p2p_bytes authority, const p2p_wt_app *app, void *self) {
+p2p_err p2p_wt_session_open(p2p_wt_session **out, p2p_h3_conn *h3, p2p_bytes authority,
+    p2p_bytes path, const p2p_wt_app *app, void *self) {
     uint8_t bytes[P2P_WT_REQUEST_MAX + 16];
     p2p_writer w = p2p_writer_of(bytes, sizeof bytes);
     p2p_h3_lane *connect;
@@ -130,7 +130,7 @@ p2p_err p2p_wt_session_open(
     *out = NULL;
     p2p_wt_dialect dialect = p2p_wt_dialect_of(&h3->settings);
     if (dialect != P2P_WT_NONE)
-        err = p2p_wt_put_request(h3->qpack, &w, authority, dialect);
+        err = p2p_wt_put_request(h3->qpack, &w, authority, path, dialect);
     if (err == P2P_OK)
         err = p2p_h3_lane_new(&connect, h3, P2P_H3_OWN_REQUEST);
     if (err != P2P_OK)

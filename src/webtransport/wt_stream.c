@@ -74,8 +74,13 @@ void p2p_wt_stream_stop(p2p_wt_stream *stream, uint32_t code) {
 void p2p_wt_stream_detach(p2p_wt_stream *stream) {
     if (stream->session == NULL)
         return;
-    if (quic_of(stream) != NULL)
+    if (quic_of(stream) != NULL) {
+        /* The peer knows the stream already: it has answered the STOP_SENDING of the same reset. */
+        if (stream->resetting && !stream->any.quic.write_over)
+            p2p_quic_stream_reset_write(
+                quic_of(stream), &stream->any.quic, p2p_wt_code_to_wire(stream->reset_code));
         p2p_quic_stream_detach(quic_of(stream), &stream->any.quic);
+    }
     p2p_list_remove(&stream->node);
     stream->session = NULL;
 }

@@ -16,10 +16,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ENVIRONMENT = dict(os.environ, GOMAXPROCS="1", TOKIO_WORKER_THREADS="1")
 SENDER, RECEIVER = "0", "1"
 TCP, QUIC = "/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"
+WS, WEBTRANSPORT, WEBRTC = TCP + "/ws", QUIC + "/webtransport", "/ip4/127.0.0.1/udp/0/webrtc-direct"
 DEADLINE = 300  # seconds a program may take; then it is killed and its case left out
 
 build = ROOT / "build" / "release"  # where our programs lie; run.py sets it
-programs = {}  # "ours", "go", "rust" -> path
+programs = {}  # "ours", "go", "rust", "js" -> path
 
 
 class Skip(Exception):
@@ -32,9 +33,13 @@ def program_path(name):
 
 def find_programs():
     programs["ours"] = program_path("bench-peer")
-    for who in ("go", "rust"):
-        run = subprocess.run(["sh", ROOT / "tests/interop/setup.sh", who], capture_output=True, text=True, check=False)
-        programs[who] = run.stdout.strip() or f"missing-{who}-peer"
+    for who in ("go", "rust", "js"):
+        programs[who] = peer_path(who)
+
+
+def peer_path(who):
+    run = subprocess.run(["sh", ROOT / "tests/interop/setup.sh", who], capture_output=True, text=True, check=False)
+    return run.stdout.strip() or f"missing-{who}-peer"
 
 
 # ---- processes ----
@@ -152,6 +157,25 @@ def throughput(who, address, security, megabytes, streams=1, block=65536):
             received = cpu_time(listener.pid) - before
         result["bound"] = total * 8e-9 / max(sent, received)
         return result
+    return measure
+
+
+def from_page(who, address, megabytes):
+    """A page in Chromium dials, uploads and downloads. The browser has both CPUs: it is many processes."""
+    def measure():
+        if "browser" not in programs:
+            programs["browser"] = peer_path("browser")
+        total = int(megabytes * 1_000_000)
+        stacked = ["--security", "noise"] if "/tcp/" in address else []
+        with Listener(who, address, stacked[-1] if stacked else None) as listener:
+            before = cpu_time(listener.pid)
+            with Process(None, [programs["browser"], "dial", "--browser", "chromium", listener.address, *stacked,
+                                f"perf:{total}:{total}"]) as page:
+                lines = {found["test"]: found for found in map(json.loads, page.child.stdout.read().splitlines())}
+            used = cpu_time(listener.pid) - before
+        if not lines.get("perf", {}).get("ok"):
+            raise Skip(next((line["error"] for line in lines.values() if not line["ok"]), "the page said nothing"))
+        return {"up": lines["perf"]["up_mbit"], "down": lines["perf"]["down_mbit"], "dial": lines["connect"]["ms"], "cpu": used}
     return measure
 
 

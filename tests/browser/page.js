@@ -4,10 +4,11 @@
 // `short`, the names of those to run at every address; `stay`, which begins what ends with the page,
 // and `left`, what the listener says then.
 
+import * as datachannel from './datachannel.js'
 import { Skip } from './support.js'
 import * as webtransport from './webtransport.js'
 
-const SUITES = { webtransport }
+const SUITES = { webtransport, datachannel }
 const PATIENCE_MS = 30000
 
 // serverSaid is given to the page by run.js.

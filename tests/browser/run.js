@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-// Browsers against our listener, without libp2p in the page: run.js PACKAGES C_PEER. Each suite of
-// page.js runs in each browser at each address; what a suite cannot do somewhere is in LIMITS.
+// Browsers against our listeners, without libp2p in the page: run.js PACKAGES FOLDER, where FOLDER
+// holds the listeners. Each suite of page.js runs in each browser at each place; what a suite cannot
+// do somewhere is in LIMITS. Then all begins again between two network namespaces, where this program
+// is run a second time (../interop/namespaces.py).
 
 import { spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
@@ -17,18 +19,25 @@ const READY_MS = 20000
 // Where the listener is; the first address gets all cases, the others the short list. localhost is
 // ::1 first in Chromium and 127.0.0.1 first in Firefox, and neither tries the other: a server that
 // is to be reached by that name listens on one port of both.
-const PLACES = [
+const FAR = process.env.P2P_FAR?.split(' ') ?? [] // prefix of commands for the other namespace
+const LOOPBACK = [
   { name: '127.0.0.1', ip: '/ip4/127.0.0.1' },
   { name: '[::1]', ip: '/ip6/::1' },
   { name: 'localhost', ip: '/ip4/127.0.0.1', dial: '/dns/localhost' }
 ]
+const PLACES = FAR.length > 0 ? [{ name: 'another namespace', ip: `/ip4/${process.env.P2P_FAR_IP}` }] : LOOPBACK
 const SUITES = {
-  webtransport: { listen: port => `/udp/${port}/quic-v1/webtransport`, mark: '/webtransport/' }
+  webtransport: { program: 'c-peer', listen: port => `/udp/${port}/quic-v1/webtransport`, mark: '/webtransport/' },
+  datachannel: { program: 'channel-peer', listen: port => `/udp/${port}/webrtc-direct`, mark: '/webrtc-direct/' }
 }
-// [browser, suite, case, reason], patterns as whole words or *
+const NO_LOOPBACK = 'Firefox sends nothing of WebRTC\'s to the loopback interface'
+// [browser, suite, place, case, reason], patterns as whole words or *
 const LIMITS = [
-  ['firefox', 'webtransport', 'a page that is loaded again lets go', 'Firefox 153 keeps the session of a page that was loaded again']
+  ['firefox', 'webtransport', '*', 'a page that is loaded again lets go', 'Firefox 153 keeps the session of a page that was loaded again'],
+  ...LOOPBACK.map(place => ['firefox', 'datachannel', place.name, '*', NO_LOOPBACK]),
+  ['*', 'datachannel', 'localhost', '*', 'an ICE candidate has no name but an address']
 ]
+const CANNOT = 77 // of namespaces.py
 
 // ---- the listener ----
 
@@ -38,7 +47,7 @@ class Listener {
   waiting = new Set()
 
   constructor (program, addresses) {
-    this.process = spawn(program, ['listen', '--raw', ...addresses.flatMap(address => ['--listen', address])],
+    this.process = spawn([...FAR, program][0], [...FAR, program].slice(1).concat(['listen', '--raw', ...addresses.flatMap(address => ['--listen', address])]),
       { stdio: ['pipe', 'pipe', 'ignore'] })
     createInterface({ input: this.process.stdout }).on('line', line => {
       this.lines.push(line)
@@ -109,7 +118,7 @@ async function freePort () {
 const count = { passed: 0, failed: 0, skipped: 0 }
 
 function limit (...subject) {
-  return LIMITS.find(([...patterns]) => subject.every((word, i) => patterns[i] === '*' || patterns[i] === word))?.[3]
+  return LIMITS.find(patterns => subject.every((word, i) => patterns[i] === '*' || patterns[i] === word))?.at(-1)
 }
 
 function record (where, result) {
@@ -125,12 +134,15 @@ function record (where, result) {
 }
 
 async function runPlace (browser, page, listener, suite, place, full) {
+  const where = `${browser} ${suite} at ${place.name}`
+  const nothing = limit(browser, suite, place.name, '*')
+  if (nothing != null) return record(where, { skipped: nothing })
   const address = listener.addresses().find(text => text.startsWith(place.ip + '/') && text.includes(SUITES[suite].mark))
   const target = place.dial == null ? address : place.dial + address.slice(place.ip.length)
   const run = async (name, attempt) => {
-    const reason = limit(browser, suite, name)
+    const reason = limit(browser, suite, place.name, name)
     listener.mark = listener.lines.length
-    record(`${browser} ${suite} at ${place.name}: ${name}`, reason != null ? { skipped: reason } : await attempt())
+    record(`${where}: ${name}`, reason != null ? { skipped: reason } : await attempt())
   }
   for (const name of await page.evaluate(([suite, short]) => window.namesOf(suite, short), [suite, !full])) {
     await run(name, () => page.evaluate(task => window.runCase(...task), [suite, name, target]))
@@ -170,14 +182,21 @@ function pageFiles () {
   return files
 }
 
-async function runBrowser (name, open, url, listener) {
+// Whole at the first place where it works, else the short list.
+function isFull (browser, suite, place) {
+  return place === LOOPBACK[0] || (FAR.length > 0 && limit(browser, suite, LOOPBACK[0].name, '*') != null)
+}
+
+async function runBrowser (name, open, url, listeners) {
   const { page, close } = await open()
+  let current
   try {
     page.on('pageerror', error => console.error(error.message))
-    await page.exposeFunction('serverSaid', source => listener.line(new RegExp(source), SAID_MS))
+    await page.exposeFunction('serverSaid', source => current.line(new RegExp(source), SAID_MS))
     await load(page, url)
     for (const suite of Object.keys(SUITES)) {
-      for (const place of PLACES) await runPlace(name, page, listener, suite, place, place === PLACES[0])
+      current = listeners[suite]
+      for (const place of PLACES) await runPlace(name, page, current, suite, place, isFull(name, suite, place))
     }
   } catch (error) {
     count.failed++
@@ -187,19 +206,46 @@ async function runBrowser (name, open, url, listener) {
   }
 }
 
+async function startListeners (folder) {
+  const ips = [...new Set(PLACES.map(place => place.ip))]
+  const listeners = {}
+  for (const [suite, { program, listen }] of Object.entries(SUITES)) {
+    const port = FAR.length > 0 ? 0 : await freePort()
+    listeners[suite] = new Listener(join(folder, program), ips.map(ip => ip + listen(port)))
+    await listeners[suite].ready()
+  }
+  return listeners
+}
+
+// All again between two network namespaces; what it counts counts here.
+async function runApart (args) {
+  const words = [join(HERE, '../interop/namespaces.py'), process.execPath, '--no-warnings', process.argv[1], ...args]
+  const child = spawn('python3', words, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const lines = []
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines.push(line)
+    if (line.startsWith('  ')) console.log(line)
+  }
+  const code = child.exitCode ?? await new Promise(resolve => child.once('exit', resolve))
+  const said = /^browser-raw: (\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/.exec(lines.at(-1))
+  if (code === CANNOT) return record('between network namespaces', { skipped: lines.at(-1) })
+  if (said == null) return record('between network namespaces', { failed: lines.at(-1) ?? `status ${code}` })
+  count.passed += Number(said[1])
+  count.failed += Number(said[2])
+  count.skipped += Number(said[3] ?? 0)
+}
+
 async function main () {
-  const [packages, program] = process.argv.slice(2)
+  const [packages, folder] = process.argv.slice(2)
   const { BROWSERS, servePage } = await import(pathToFileURL(join(packages, 'browsers.js')))
-  const port = await freePort()
-  const ips = new Set(PLACES.map(place => place.ip))
-  const listener = new Listener(program, [...ips].flatMap(ip => Object.values(SUITES).map(suite => ip + suite.listen(port))))
-  await listener.ready()
+  const listeners = await startListeners(folder)
   const server = await servePage(pageFiles())
   for (const [name, open] of Object.entries(BROWSERS)) {
-    await runBrowser(name, open, `http://127.0.0.1:${server.address().port}/`, listener)
+    await runBrowser(name, open, `http://127.0.0.1:${server.address().port}/`, listeners)
   }
   server.close()
-  listener.close()
+  for (const listener of Object.values(listeners)) listener.close()
+  if (FAR.length === 0) await runApart([packages, folder])
   console.log(`browser-raw: ${count.passed} passed, ${count.failed} failed` + (count.skipped > 0 ? `, ${count.skipped} skipped` : ''))
   process.exit(count.failed > 0 ? 1 : 0)
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# run.sh C_PEER: pages without libp2p, in the browsers that are installed, against our listener.
+# run.sh FOLDER: pages without libp2p, in the browsers that are installed, against our listeners, which lie in FOLDER.
 
 set -eu
 

@@ -13,6 +13,7 @@ dial it with a wrong peer id.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import fnmatch
 import itertools
@@ -24,6 +25,8 @@ import sys
 import tempfile
 import threading
 import time
+
+from namespaces import FAR, NEAR, Unavailable, two_namespaces
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -46,9 +49,10 @@ ADDRESSES = {
     "webtransport": "/ip4/127.0.0.1/udp/0/quic-v1/webtransport",
     "webrtc-direct": "/ip4/127.0.0.1/udp/0/webrtc-direct",
     "webrtc-direct-v2": "/ip4/127.0.0.1/udp/0/webrtc-direct",
+    "webrtc-direct-v2-strict": "/ip4/127.0.0.1/udp/0/webrtc-direct",
 }
+STRICT = "webrtc-direct-v2-strict"  # from a Chromium that already forbids what version 1 does
 STACKED = {"tcp", "ws", "wss"}  # the others bring security and streams of their own
-THIN_WAIST = {True: "/ip4/127.0.0.1/tcp/", False: "/ip4/127.0.0.1/udp/"}
 PROTOCOL_IDS = {"noise": "/noise", "tls": "/tls/1.0.0", "yamux": "/yamux/1.0.0", "mplex": "/mplex/6.7.0", "": ""}
 LISTENER_PROTOCOLS = {
     "/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0", "/ipfs/ping/1.0.0", "/perf/1.0.0", "/echo/1.0.0",
@@ -68,15 +72,26 @@ class Peer:
     keys: tuple = tuple(KEY_TYPES)
     setup: str = ""  # what setup.sh calls it, if not by its own name
     dial_options: tuple = ()
+    apart: tuple = ()  # transports that it dials only from another network namespace
 
 
-EVERY_TRANSPORT = tuple(ADDRESSES)
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where the two peers of a configuration run."""
+
+    listen: tuple = ()  # prefix of the listener's command
+    dial: tuple = ()
+    listener_ip: str = "127.0.0.1"
+    dialler_ip: str = "127.0.0.1"
+
+
+EVERY_TRANSPORT = tuple(transport for transport in ADDRESSES if transport != STRICT)
 BROWSER = {"listens": (), "security": ("noise",), "keys": ("ed25519", "secp256k1", "rsa"), "setup": "browser"}
 
 PEERS = {
-    "c": Peer("c-libp2p/", EVERY_TRANSPORT, EVERY_TRANSPORT),
+    "c": Peer("c-libp2p/", (*EVERY_TRANSPORT, STRICT), EVERY_TRANSPORT),
     # go-libp2p has removed mplex.
-    "go": Peer("go-libp2p/", EVERY_TRANSPORT, EVERY_TRANSPORT, muxers=("yamux",)),
+    "go": Peer("go-libp2p/", (*EVERY_TRANSPORT, STRICT), EVERY_TRANSPORT, muxers=("yamux",)),
     # rust-libp2p: wss needs a certificate the dialler trusts; its webtransport is for wasm only;
     # libp2p-webrtc 0.10.0-alpha times out even against itself.
     "rust": Peer("rust-libp2p/", ("tcp", "ws", "quic-v1"), ("tcp", "ws", "quic-v1")),
@@ -94,13 +109,14 @@ PEERS = {
         keys=("ed25519", "secp256k1", "rsa"),
     ),
     # Browsers cannot listen, and a page cannot open a TCP or QUIC connection of its own. Firefox
-    # gathers no ICE candidates on 127.0.0.1, so webrtc-direct fails there.
+    # sends nothing of WebRTC's to 127.0.0.1.
     "chromium": Peer(
-        "js-libp2p/", dials=("ws", "wss", "webtransport", "webrtc-direct"),
+        "js-libp2p/", dials=("ws", "wss", "webtransport", "webrtc-direct", "webrtc-direct-v2", STRICT),
         dial_options=("--browser", "chromium"), **BROWSER,
     ),
     "firefox": Peer(
-        "js-libp2p/", dials=("ws", "wss", "webtransport"), dial_options=("--browser", "firefox"), **BROWSER,
+        "js-libp2p/", dials=("ws", "wss", "webtransport", "webrtc-direct", "webrtc-direct-v2"),
+        dial_options=("--browser", "firefox"), apart=("webrtc-direct", "webrtc-direct-v2"), **BROWSER,
     ),
 }
 
@@ -150,8 +166,8 @@ class Config:
         return [word for option, value in stack if value for word in (option, value)]
 
     def dial_options(self):
-        version = ["--dialer-version", "2"] if self.transport == "webrtc-direct-v2" else []
-        return self.options() + version
+        version = ["--dialer-version", "2"] if self.transport.startswith("webrtc-direct-v2") else []
+        return self.options() + version + (["--no-munging"] if self.transport == STRICT else [])
 
 
 @dataclasses.dataclass
@@ -178,7 +194,7 @@ class Listener:
     def __init__(self, program, options):
         self.stderr = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [program, "listen", *options],
+            [*program, "listen", *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr, text=True,
         )
         self.lines = queue.Queue()
@@ -220,7 +236,7 @@ def dial(program, arguments):
     """Runs a dialler and returns its result lines by test name, its status and its last words."""
     with tempfile.TemporaryFile("w+") as stderr:
         process = subprocess.Popen(
-            [program, "dial", *arguments],
+            [*program, "dial", *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True,
         )
         try:
@@ -261,6 +277,8 @@ class Runner:
         self.cases = cases
         self.results = []
         self.second_tries = 0
+        self.namespaces = contextlib.ExitStack()
+        self.apart = None  # the Place between network namespaces, once it was needed
 
     def record(self, dialler, listener, config, case, status, detail="", numbers=None):
         result = Result(dialler, listener, str(config), case, status, detail, numbers or {})
@@ -272,14 +290,28 @@ class Runner:
         """All cases of a column. Live peers stumble when the machine is busy: a column with a failure is run once
         more as a whole, which is printed and counted; what fails again has failed."""
         before = len(self.results)
-        self.try_configuration(dialler, listener, config)
+        try:
+            place = self.place(dialler, config)
+        except Unavailable as reason:
+            for case in ["connect", *self.cases, OBSERVED, WRONG_ID]:
+                self.record(dialler, listener, config, case, "skipped", f"not on the loopback interface, and {reason}")
+            return
+        self.try_configuration(dialler, listener, config, place)
         if any(r.status == "failed" for r in self.results[before:]):
             print(f"  {dialler} dials {listener} {config}: second try", flush=True)
             del self.results[before:]
             self.second_tries += 1
-            self.try_configuration(dialler, listener, config)
+            self.try_configuration(dialler, listener, config, place)
 
-    def try_configuration(self, dialler, listener, config):
+    def place(self, dialler, config):
+        if config.transport not in PEERS[dialler].apart:
+            return Place()
+        if self.apart is None:
+            far, near = self.namespaces.enter_context(two_namespaces())
+            self.apart = Place(tuple(far), tuple(near), FAR, NEAR)
+        return self.apart
+
+    def try_configuration(self, dialler, listener, config, place):
         """All cases of a column, on one listener."""
         before = len(self.results)
         cases = []
@@ -291,30 +323,30 @@ class Runner:
         if "connect" not in cases:
             return
         try:
-            with self.listen(listener, config) as process:
+            with self.listen(listener, config, place) as process:
                 address = process.addresses()[0]
-                self.run_tests(dialler, listener, config, address, cases)
+                self.run_tests(dialler, listener, config, place, address, cases)
                 if WRONG_ID in cases:
-                    self.run_wrong_id(dialler, listener, config, address)
+                    self.run_wrong_id(dialler, listener, config, place, address)
         except Failure as failure:
             done = {r.case for r in self.results[before:]}
             for case in cases:
                 if case not in done:
                     self.record(dialler, listener, config, case, "failed", str(failure))
 
-    def listen(self, name, config, *options):
-        options = ["--listen", ADDRESSES[config.transport], *config.options(), *options]
-        return Listener(self.programs[name], options)
+    def listen(self, name, config, place, *options):
+        address = ADDRESSES[config.transport].replace("127.0.0.1", place.listener_ip)
+        return Listener([*place.listen, self.programs[name]], ["--listen", address, *config.options(), *options])
 
-    def dial(self, name, config, address, *words):
+    def dial(self, name, config, place, address, *words):
         arguments = [*PEERS[name].dial_options, address, *config.dial_options(), *words]
-        return dial(self.programs[name], arguments)
+        return dial([*place.dial, self.programs[name]], arguments)
 
-    def run_tests(self, dialler, listener, config, address, cases):
+    def run_tests(self, dialler, listener, config, place, address, cases):
         """What happens on one connection. The observed address has a case of its own, because
         an implementation can be wrong in that alone."""
         tests = [case for case in cases if case not in ("connect", OBSERVED, WRONG_ID)]
-        lines, status, stderr = self.dial(dialler, config, address, *tests)
+        lines, status, stderr = self.dial(dialler, config, place, address, *tests)
         for case in cases:
             if case == WRONG_ID:
                 continue
@@ -325,12 +357,12 @@ class Runner:
             elif not line["ok"]:
                 problem = line.get("error") or "it failed without a reason"
             else:
-                problem = wrong_answer(case, line, config, address, PEERS[listener])
+                problem = wrong_answer(case, line, config, place, address, PEERS[listener])
             self.record(dialler, listener, config, case, "failed" if problem else "passed", problem, line)
 
-    def run_wrong_id(self, dialler, listener, config, address):
+    def run_wrong_id(self, dialler, listener, config, place, address):
         wrong = address.rpartition("/p2p/")[0] + "/p2p/" + ABSENT_PEER
-        lines, status, _ = self.dial(dialler, config, wrong, "ping")
+        lines, status, _ = self.dial(dialler, config, place, wrong, "ping")
         connect = lines.get("connect", {})
         refused = status == 1 and connect.get("ok") is False and connect.get("error")
         self.record(
@@ -349,8 +381,9 @@ class Runner:
         listener_key = with_key if key in PEERS[listener].keys else []
         dialler_key = with_key if key in PEERS[dialler].keys else []
         try:
-            with self.listen(listener, config, *listener_key) as process:
-                lines, status, stderr = self.dial(dialler, config, process.addresses()[0], *dialler_key, "ping")
+            with self.listen(listener, config, Place(), *listener_key) as process:
+                address = process.addresses()[0]
+                lines, status, stderr = self.dial(dialler, config, Place(), address, *dialler_key, "ping")
         except Failure as failure:
             self.record(dialler, listener, config, case, "failed", str(failure))
             return
@@ -368,7 +401,7 @@ def limit(dialler, listener, config, case):
     return ""
 
 
-def wrong_answer(case, line, config, address, listener):
+def wrong_answer(case, line, config, place, address, listener):
     """What is wrong with the answer of a test that passed, or nothing."""
     if case == "connect":
         expected = {
@@ -383,7 +416,8 @@ def wrong_answer(case, line, config, address, listener):
             return f"the agent is {line['agent']!r}, not {listener.agent}..."
         if missing := LISTENER_PROTOCOLS - set(line["protocols"]):
             return f"identify does not name {', '.join(sorted(missing))}"
-    if case == OBSERVED and not line["observed"].startswith(THIN_WAIST[config.transport in STACKED]):
+    waist = f"/ip4/{place.dialler_ip}/{'tcp' if config.transport in STACKED else 'udp'}/"
+    if case == OBSERVED and not line["observed"].startswith(waist):
         return f"the observed address is {line['observed']!r}"
     return ""
 
@@ -488,9 +522,10 @@ def main():
     programs = {lang: build(lang) for lang in arguments.langs}
     programs[ours] = arguments.ours
     runner = Runner(programs, QUICK_CASES if arguments.quick else CASES)
-    for lang in arguments.langs:
-        for dialler, listener in dict.fromkeys([(ours, lang), (lang, ours)]):
-            run_direction(runner, dialler, listener, arguments)
+    with runner.namespaces:
+        for lang in arguments.langs:
+            for dialler, listener in dict.fromkeys([(ours, lang), (lang, ours)]):
+                run_direction(runner, dialler, listener, arguments)
 
     table = markdown(runner.results)
     print("\n" + table + "\n")

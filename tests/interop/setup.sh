@@ -19,10 +19,13 @@ fail() {
     exit 1
 }
 
+# Version 2 of WebRTC-direct for js-libp2p, which is the page's (web/README.md).
+page="../../web/js/webrtc2.js ../../web/js/webrtc2-sdp.js ../../web/js/addrs.js ../../web/bundle/libp2p.js"
+
 # What a peer is made of, as paths below this folder.
 sources_of() {
     case $1 in
-        browser) echo browser js/interop.js ;;
+        browser) echo browser js/interop.js $page ;;
         *) echo "$1" ;;
     esac
 }
@@ -92,6 +95,8 @@ build_browser() {
     require firefox-esr browser
     cp -R "$here/browser/." "$built"
     cp "$here/js/interop.js" "$built"
+    mkdir "$built/js"
+    (cd "$here" && cp $page "$built/js")
     npm_install "$built"
     step "$built/node_modules/@esbuild/linux-x64/bin/esbuild" "$built/page.js" --bundle --format=iife \
         --platform=browser --define:global=globalThis --log-level=error --outfile="$built/page.bundle.js"

@@ -112,6 +112,8 @@ static void note_dial(node *self, const p2p_event *event) {
         dial_reason = event->reason;
 }
 
+/* spec: quic #peer-authentication: peers authenticate each other using the handshake logic of the
+ * libp2p TLS spec. */
 static void another_peer_than_expected_is_refused(void **state) {
     (void)state;
     world w;
@@ -254,6 +256,27 @@ static void loss_and_disorder_are_repaired(void **state) {
 static void a_small_mtu_is_respected(void **state) {
     (void)state;
     transfer(&(link){.latency = 10 * P2P_MILLISECOND, .mtu = 1280}, 2 << 20, 2 << 20);
+}
+
+/* What was found to pass does not pass any more: a route that changed. */
+static void an_mtu_that_drops_is_noticed(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    p2p_perf *perf;
+    start_pair(&w, &a, &b, &(link){.latency = 10 * P2P_MILLISECOND, .rate = 1 << 20, .mtu = 1472});
+    world_dial(a, b);
+    world_run(&w, 3 * P2P_SECOND);
+    result = (p2p_perf_progress){0};
+    check_ok(p2p_perf_start(&perf, a->last_conn, 4 << 20, 4 << 20, 0, on_perf, NULL));
+    world_run(&w, 2 * P2P_SECOND);
+    check(result.uploaded > 0 && !result.done);
+    world_path(&w, a, b)->mtu = world_path(&w, b, a)->mtu = 1200;
+    world_run(&w, 30 * P2P_SECOND);
+    check(result.done);
+    check_ok(result.err);
+    check(a->disconnected == 0 && b->disconnected == 0);
+    world_deinit(&w);
 }
 
 static void windows_grow_with_bandwidth_and_delay(void **state) {
@@ -548,6 +571,7 @@ int main(void) {
         cmocka_unit_test(megabytes_arrive_both_ways),
         cmocka_unit_test(loss_and_disorder_are_repaired),
         cmocka_unit_test(a_small_mtu_is_respected),
+        cmocka_unit_test(an_mtu_that_drops_is_noticed),
         cmocka_unit_test(windows_grow_with_bandwidth_and_delay),
         cmocka_unit_test(hundreds_of_streams_each_end_in_halves),
         cmocka_unit_test(a_reset_carries_its_code),

@@ -81,6 +81,7 @@ static void note_identified(node *self, const p2p_event *event) {
         seen_addr = seen.addrs[0];
 }
 
+/* spec: identify #observedaddr: the connection source address of the peer as observed. */
 static void identify_tells_agent_protocols_and_signed_addresses(void **state) {
     (void)state;
     world w;

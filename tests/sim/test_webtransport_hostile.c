@@ -200,7 +200,8 @@ static void reset_rogue(void) {
     p2p_writer w = p2p_writer_of(request, sizeof request);
     memset(&rogue, 0, sizeof rogue);
     check_ok(p2p_qpack_new(&qpack, &MEM));
-    check_ok(p2p_wt_put_request(qpack, &w, P2P_LITERAL("10.0.0.1:4001"), P2P_WT_DRAFT_15));
+    check_ok(p2p_wt_put_request(
+        qpack, &w, P2P_LITERAL("10.0.0.1:4001"), P2P_LITERAL(P2P_WT_PATH), P2P_WT_DRAFT_15));
     p2p_qpack_free(qpack);
     good_request = p2p_writer_view(&w);
 }

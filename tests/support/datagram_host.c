@@ -12,7 +12,8 @@ void datagram_host_start(datagram_host *h, unsigned number, const p2p_config *co
     faulty_mem_init(&h->mem);
     seeded_random_init(&h->random, number);
     check_ok(p2p_identity_generate(&h->identity, P2P_ED25519, &h->mem.mem, &h->random.random));
-    own.transports = transports;
+    if (own.transports == NULL)
+        own.transports = transports;
     own.identity = h->identity;
     own.mem = h->mem.mem;
     own.random = h->random.random;

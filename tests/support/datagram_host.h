@@ -36,8 +36,8 @@ typedef struct datagram_host {
     bool (*on_event)(struct datagram_host *h, const p2p_event *event);
 } datagram_host;
 
-/* config NULL: the defaults with QUIC alone. `number` decides address and randomness; the same
- * number is the same identity. */
+/* config NULL: the defaults; transports NULL: QUIC alone. `number` decides address and randomness;
+ * the same number is the same identity. */
 void datagram_host_start(datagram_host *h, unsigned number, const p2p_config *config);
 /* Frees the host as a crash would, and checks that nothing leaked. */
 void datagram_host_stop(datagram_host *h);

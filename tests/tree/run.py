@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Checks of the tree itself: who includes whom, which symbols leave a room, what the README shows.
+"""Checks of the tree itself: who includes whom, which symbols leave a room, what the README shows, which sentences
+of specifications are tested.
 
     run.py BUILD_DIR
 
@@ -11,6 +12,8 @@ import re
 import subprocess
 import sys
 
+from spec import check_spec
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(sys.argv[1])
 
@@ -18,7 +21,7 @@ BUILD = pathlib.Path(sys.argv[1])
 ROOMS = ["base", "multi", "crypto", "identity", "stack", "secure", "mux", "transport", "quic", "webtransport", "webrtc",
          "swarm", "protocol", "host", "uv"]
 # Programs that need no part of the library but its public headers; the tools may also use the lowest rooms.
-PUBLIC_ONLY = ["tools", "examples", "tests/interop/c", "tests/interop/contract"]
+PUBLIC_ONLY = ["tools", "examples", "tests/interop/c", "tests/interop/contract", "tests/load"]
 TOOL_ROOMS = ("base", "crypto")
 # Names of the C library and system that a core object may not need: memory, text output, time, files, threads.
 FORBIDDEN = re.compile(r"^(malloc|calloc|realloc|free|printf|fprintf|puts|fopen|time|clock_gettime|gettimeofday|getenv"
@@ -131,7 +134,8 @@ def check_hosts():
     return wrong
 
 
-CHECKS = [check_layers, check_public, check_symbols, check_file_sizes, check_room_readmes, check_readme_program, check_hosts]
+CHECKS = [check_layers, check_public, check_symbols, check_file_sizes, check_room_readmes, check_readme_program, check_hosts,
+          check_spec]
 
 
 def main():

@@ -403,15 +403,19 @@ static bool read_option(cli_program *p, int argc, char **argv, int *at) {
     return o->read(p, o->name, argv[++*at]);
 }
 
-bool cli_parse(cli_program *p, int argc, char **argv) {
-    cli_options *options = &p->options;
-    bool only_operands = false;
+static void set_defaults(cli_options *options) {
     *options = (cli_options){.type = P2P_ED25519,
         .count = 4,
         .interval = P2P_SECOND,
         .upload = 100000000,
         .download = 100000000,
         .streams = 1};
+}
+
+bool cli_parse(cli_program *p, int argc, char **argv) {
+    cli_options *options = &p->options;
+    bool only_operands = false;
+    set_defaults(options);
     for (int at = 1; at < argc; at++) {
         if (!only_operands && strcmp(argv[at], "--") == 0) {
             only_operands = true;

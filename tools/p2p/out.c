@@ -5,6 +5,7 @@
  */
 #include "out.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,25 @@ static void clean(char *line) {
     }
 }
 
+/* A terminal that is held (Ctrl-S) or a pipe that nobody reads must not hold the whole program. */
+static bool would_wait(cli_out *out) {
+    struct pollfd fd = {STDOUT_FILENO, POLLOUT, 0};
+    if (!out->hurried || poll(&fd, 1, 0) != 0)
+        return false;
+    out->lost++;
+    return true;
+}
+
+static void tell_lost(cli_out *out) {
+    unsigned long long lost = out->lost;
+    if (lost == 0)
+        return;
+    out->lost = 0;
+    printf(out->json ? "{\"type\":\"lost\",\"lines\":%llu}\n"
+                     : "(%llu lines are missing here: they could not be printed in time)\n",
+        lost);
+}
+
 static void hide_bar(cli_out *out) {
     if (out->bar_shown)
         fputs("\r\033[K", stderr);
@@ -91,8 +111,9 @@ static void print(
 
 void cli_say(cli_out *out, cli_colour colour, const char *format, ...) {
     va_list args;
-    if (out->silent || out->json)
+    if (out->silent || out->json || would_wait(out))
         return;
+    tell_lost(out);
     va_start(args, format);
     print(out, stdout, out->colour_out, colour, format, args);
     va_end(args);
@@ -141,7 +162,8 @@ bool cli_out_flush(cli_out *out) {
 
 p2p_bytes cli_json_end(cli_json *j, cli_out *out) {
     p2p_bytes text = cli_json_close(j);
-    if (!out->silent && out->json) {
+    if (!out->silent && out->json && !would_wait(out)) {
+        tell_lost(out);
         hide_bar(out);
         fwrite(text.ptr, 1, text.len, stdout);
         fputc('\n', stdout);

@@ -16,6 +16,8 @@ typedef struct cli_out {
     bool colour_out, colour_err; /* the stream is a terminal and NO_COLOR is not set */
     bool bar;                    /* stderr is a terminal: progress bars may be drawn */
     bool bar_shown;
+    bool hurried;  /* a line on stdout is dropped rather than waited for */
+    uint64_t lost; /* lines, since one was printed last */
 } cli_out;
 
 void cli_out_init(cli_out *out, bool json);

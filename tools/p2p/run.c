@@ -110,6 +110,7 @@ static void on_signal(uv_signal_t *signal, int number) {
         _exit(STATUS_INTERRUPTED);
     }
     r->interrupted = true;
+    p2p_node_catch_up(r->node); /* so that closing has its time, however long nothing happened */
     if (r->recorder.body != NULL)
         cli_recorder_interrupt(&r->recorder);
     p->command->interrupt(p, p2p_node_host(r->node));

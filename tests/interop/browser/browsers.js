@@ -12,9 +12,9 @@ const CHROMIUM_ARGUMENTS = [
 
 // Each opens a browser and returns its page and a function that closes it.
 export const BROWSERS = {
-  async chromium () {
+  async chromium (...more) {
     const { chromium } = await import('playwright-core')
-    const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: CHROMIUM_ARGUMENTS })
+    const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: [...CHROMIUM_ARGUMENTS, ...more] })
     const context = await browser.newContext({ ignoreHTTPSErrors: true })
     const page = await context.newPage()
     return { page, close: () => browser.close() }

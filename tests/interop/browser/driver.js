@@ -17,12 +17,14 @@ const FILES = {
   '/page.js': { type: 'text/javascript', body: readFileSync(new URL('page.bundle.js', import.meta.url)) }
 }
 const KEY_TYPES = ['ed25519', 'secp256k1', 'rsa']
+// Chromium then refuses a description of its own with changed ICE credentials, as version 1 needs it.
+const NO_MUNGING = '--force-fieldtrials=WebRTC-NoSdpMangleUfrag/Enabled/'
 const MUXERS = ['yamux', 'mplex']
 
 async function main () {
-  const { target, tests, browserName, pageOptions } = parse(process.argv.slice(2))
+  const { target, tests, browserName, browserOptions, pageOptions } = parse(process.argv.slice(2))
   const server = await servePage(FILES)
-  const { page, close } = await BROWSERS[browserName]()
+  const { page, close } = await BROWSERS[browserName](...browserOptions)
   let passed = false
   try {
     page.on('pageerror', error => console.error(error.message))
@@ -47,7 +49,8 @@ function parse (args) {
         security: { type: 'string', default: 'noise' },
         muxer: { type: 'string', default: 'yamux,mplex' },
         'key-type': { type: 'string', default: 'ed25519' },
-        'dialer-version': { type: 'string', default: '1' }
+        'dialer-version': { type: 'string', default: '1' },
+        'no-munging': { type: 'boolean', default: false }
       }
     })
     const [command, target, ...tests] = positionals
@@ -55,12 +58,18 @@ function parse (args) {
     if (command !== 'dial' || target == null) usage('a browser can only dial, and needs a multiaddr')
     if (!(values.browser in BROWSERS)) usage(`unknown browser ${values.browser}`)
     if (values.security !== 'noise') usage('js-libp2p has only noise in a browser')
-    if (values['dialer-version'] !== '1') usage('js-libp2p dials webrtc-direct only in version 1')
+    if (!['1', '2'].includes(values['dialer-version'])) usage('webrtc-direct has versions 1 and 2')
     if (!KEY_TYPES.includes(values['key-type'])) usage(`js-libp2p has no ${values['key-type']} identities`)
     if (!muxer.every(name => MUXERS.includes(name))) usage(`unknown muxer in ${values.muxer}`)
     const problem = checkTests(tests)
     if (problem != null) usage(problem)
-    return { target, tests, browserName: values.browser, pageOptions: { muxer, keyType: values['key-type'] } }
+    return {
+      target,
+      tests,
+      browserName: values.browser,
+      browserOptions: values['no-munging'] ? [NO_MUNGING] : [],
+      pageOptions: { muxer, keyType: values['key-type'], dialerVersion: values['dialer-version'] }
+    }
   } catch (error) {
     return usage(error.message)
   }

@@ -15,6 +15,7 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { dial, serveDialler } from './interop.js'
+import { webRTCDirect2 } from './js/webrtc2.js'
 
 // js-libp2p's mplex ends a connection by default that opens more than five streams a second.
 const MANY_STREAMS = { maxInboundStreams: 1024, maxOutboundStreams: 1024 }
@@ -23,11 +24,14 @@ const MUXERS = { yamux, mplex: () => mplex({ ...MANY_STREAMS, disconnectThreshol
 const FEW_STREAMS = { maxInboundStreams: 8, maxOutboundStreams: 8 }
 const KEY_TYPES = { ed25519: 'Ed25519', secp256k1: 'secp256k1', rsa: 'RSA' }
 
+// Version 2 needs no change of the browser's own description; js-libp2p itself has only version 1.
+const WEBRTC_DIRECT = { 1: webRTCDirect, 2: webRTCDirect2 }
+
 // reportResult is given to the page by the driver.
-window.dial = async (target, tests, { muxer, keyType }) => {
+window.dial = async (target, tests, { muxer, keyType, dialerVersion }) => {
   const node = await createLibp2p({
     privateKey: await generateKeyPair(KEY_TYPES[keyType]),
-    transports: [webSockets(), webTransport(), webRTCDirect({ rtcConfiguration: { iceServers: [] } })],
+    transports: [webSockets(), webTransport(), WEBRTC_DIRECT[dialerVersion]({ rtcConfiguration: () => ({ iceServers: [] }) })],
     connectionEncrypters: [noise()],
     streamMuxers: muxer.map(name => MUXERS[name]()),
     connectionGater: { denyDialMultiaddr: () => false }, // else plain ws and loopback are refused

@@ -23,6 +23,7 @@
 #include <p2p/websocket.h>
 
 #include "certificate.h"
+#include "echo.h"
 #include "raw.h"
 
 enum { LIST_MAX = 8, LISTEN_MAX = 16, ECHO_MAX = 100000, TEST_PATIENCE_S = 60 };
@@ -56,33 +57,6 @@ static p2p_host *host(void) {
 
 /* --- the protocols of the contract --- */
 
-static void nothing(p2p_stream *stream, void *self) {
-    (void)stream;
-    (void)self;
-}
-
-static void nothing_closed(p2p_stream *stream, const p2p_stream_end *end, void *self) {
-    (void)stream;
-    (void)end;
-    (void)self;
-}
-
-static void echo(p2p_stream *stream, void *self) {
-    (void)self;
-    for (p2p_bytes view; (view = p2p_stream_peek(stream)).len > 0;) {
-        size_t taken = p2p_stream_write(stream, view);
-        if (taken == 0)
-            return;
-        p2p_stream_consume(stream, taken);
-    }
-    if (p2p_stream_at_end(stream))
-        p2p_stream_shut(stream);
-}
-
-static const char *const ECHO_IDS[] = {"/echo/1.0.0", NULL};
-static const p2p_protocol SERVE_ECHO = {
-    sizeof(p2p_protocol), ECHO_IDS, true, true, nothing, echo, echo, nothing_closed};
-
 static void reset_readable(p2p_stream *stream, void *self) {
     (void)self;
     if (p2p_stream_readable(stream) > 0)
@@ -91,87 +65,7 @@ static void reset_readable(p2p_stream *stream, void *self) {
 
 static const char *const RESET_IDS[] = {"/interop/reset/1.0.0", NULL};
 static const p2p_protocol SERVE_RESET = {
-    sizeof(p2p_protocol), RESET_IDS, true, true, nothing, reset_readable, nothing, nothing_closed};
-
-/* --- a client of echo --- */
-
-/* Sends `len` bytes of a pattern, compares what comes back. `hold`: after the first byte wait for
- * echo_go. */
-typedef struct echo_client {
-    p2p_stream *stream;
-    size_t len, sent, received;
-    bool hold, wrong, end_seen;
-    void (*progress)(struct echo_client *c);              /* the first byte came back */
-    void (*done)(struct echo_client *c, const char *why); /* NULL: all came back */
-    void *ctx;
-} echo_client;
-
-static uint8_t pattern(size_t i) {
-    return (uint8_t)(i * 31 + (i >> 8));
-}
-
-static void echo_send(p2p_stream *stream, void *self) {
-    echo_client *c = self;
-    size_t limit = c->hold ? 1 : c->len;
-    while (c->sent < limit) {
-        uint8_t block[4096];
-        size_t piece = limit - c->sent < sizeof block ? limit - c->sent : sizeof block;
-        for (size_t i = 0; i < piece; i++)
-            block[i] = pattern(c->sent + i);
-        size_t taken = p2p_stream_write(stream, (p2p_bytes){block, piece});
-        c->sent += taken;
-        if (taken < piece)
-            return;
-    }
-    if (c->sent == c->len)
-        p2p_stream_shut(stream);
-}
-
-static void echo_receive(p2p_stream *stream, void *self) {
-    echo_client *c = self;
-    for (p2p_bytes view; (view = p2p_stream_peek(stream)).len > 0;) {
-        for (size_t i = 0; i < view.len; i++)
-            c->wrong |= c->received + i >= c->len || view.ptr[i] != pattern(c->received + i);
-        bool first = c->received == 0;
-        c->received += view.len;
-        p2p_stream_consume(stream, view.len);
-        if (first && c->progress != NULL)
-            c->progress(c);
-    }
-    c->end_seen |= p2p_stream_at_end(stream);
-}
-
-static void echo_closed(p2p_stream *stream, const p2p_stream_end *end, void *self) {
-    (void)stream;
-    echo_client *c = self;
-    const char *why = NULL;
-    if (end->err != P2P_OK)
-        why = p2p_err_text(end->err);
-    else if (c->wrong)
-        why = "other bytes came back";
-    else if (c->received != c->len || !c->end_seen)
-        why = "not all bytes came back";
-    c->done(c, why);
-    free(c);
-}
-
-static const p2p_protocol ECHO_CLIENT = {
-    sizeof(p2p_protocol), ECHO_IDS, false, true, echo_send, echo_receive, echo_send, echo_closed};
-
-static echo_client *echo_start(
-    p2p_conn *to, size_t len, bool hold, void (*done)(echo_client *, const char *)) {
-    echo_client *c = calloc(1, sizeof *c);
-    c->len = len;
-    c->hold = hold;
-    c->done = done;
-    p2p_err err = p2p_conn_open(to, &ECHO_CLIENT, c, &c->stream);
-    if (err != P2P_OK) {
-        done(c, p2p_err_text(err));
-        free(c);
-        return NULL;
-    }
-    return c;
-}
+    sizeof(p2p_protocol), RESET_IDS, true, true, NULL, reset_readable, NULL, NULL};
 
 /* --- /interop/open --- */
 
@@ -190,9 +84,7 @@ static void open_readable(p2p_stream *stream, void *self) {
     if (p2p_stream_readable(stream) == 0 || p2p_stream_user(stream) != NULL)
         return;
     p2p_stream_consume(stream, p2p_stream_peek(stream).len);
-    echo_client *c = echo_start(p2p_stream_conn(stream), 1000, false, open_answer);
-    if (c != NULL)
-        c->ctx = stream;
+    echo_client *c = echo_start(p2p_stream_conn(stream), 1000, false, open_answer, stream);
     p2p_stream_set_user(stream, c);
 }
 
@@ -206,7 +98,7 @@ static void open_closed(p2p_stream *stream, const p2p_stream_end *end, void *sel
 
 static const char *const OPEN_IDS[] = {"/interop/open/1.0.0", NULL};
 static const p2p_protocol SERVE_OPEN = {
-    sizeof(p2p_protocol), OPEN_IDS, true, true, nothing, open_readable, nothing, open_closed};
+    sizeof(p2p_protocol), OPEN_IDS, true, true, NULL, open_readable, NULL, open_closed};
 
 /* --- the dialler's tests --- */
 
@@ -340,7 +232,7 @@ static void reset_end(p2p_stream *stream, const p2p_stream_end *end, void *self)
 }
 
 static const p2p_protocol RESET_CLIENT = {
-    sizeof(p2p_protocol), RESET_IDS, false, true, reset_start, nothing, nothing, reset_end};
+    sizeof(p2p_protocol), RESET_IDS, false, true, reset_start, NULL, NULL, reset_end};
 
 static char open_text[64];
 
@@ -371,7 +263,7 @@ static void open_end(p2p_stream *stream, const p2p_stream_end *end, void *self) 
 }
 
 static const p2p_protocol OPEN_CLIENT = {
-    sizeof(p2p_protocol), OPEN_IDS, false, true, open_start, open_answered, nothing, open_end};
+    sizeof(p2p_protocol), OPEN_IDS, false, true, open_start, open_answered, NULL, open_end};
 
 static size_t streams_wanted, streams_open, streams_done;
 static echo_client *streams[4096];
@@ -386,10 +278,8 @@ static void stream_progress(echo_client *c) {
         open_next_stream();
         return;
     }
-    for (size_t i = 0; i < streams_wanted; i++) {
-        streams[i]->hold = false;
-        echo_send(streams[i]->stream, streams[i]);
-    }
+    for (size_t i = 0; i < streams_wanted; i++)
+        echo_go(streams[i]);
 }
 
 static void stream_done(echo_client *c, const char *why) {
@@ -407,7 +297,7 @@ static void stream_done(echo_client *c, const char *why) {
 }
 
 static void open_next_stream(void) {
-    streams[streams_open] = echo_start(conn, 1001, true, stream_done);
+    streams[streams_open] = echo_start(conn, 1001, true, stream_done, NULL);
     if (streams[streams_open] != NULL)
         streams[streams_open]->progress = stream_progress;
 }
@@ -437,7 +327,7 @@ static void start_test(const char *test) {
     else if (strncmp(test, "perf:", 5) == 0)
         err = p2p_perf_start(&perf, conn, a, b, 0, on_perf, NULL);
     else if (strcmp(test, "halfclose") == 0)
-        echo_start(conn, ECHO_MAX, false, echo_done);
+        echo_start(conn, ECHO_MAX, false, echo_done, NULL);
     else if (strcmp(test, "reset") == 0)
         err = p2p_conn_open(conn, &RESET_CLIENT, NULL, NULL);
     else if (strncmp(test, "streams:", 8) == 0)
@@ -696,7 +586,7 @@ int main(int argc, char **argv) {
     p2p_node_on_event(node, on_event, NULL);
     must(p2p_host_add_protocol(host(), &p2p_ping_protocol, NULL), "ping");
     must(p2p_host_add_protocol(host(), &p2p_perf_protocol, NULL), "perf");
-    must(p2p_host_add_protocol(host(), &SERVE_ECHO, NULL), "echo");
+    must(p2p_host_add_protocol(host(), &echo_protocol, NULL), "echo");
     must(p2p_host_add_protocol(host(), &SERVE_RESET, NULL), "reset");
     must(p2p_host_add_protocol(host(), &SERVE_OPEN, NULL), "open");
     must(show_certificate(host()), "certificate");

@@ -263,6 +263,30 @@ static void the_peer_and_the_addresses_must_agree(void **state) {
     stop();
 }
 
+static void what_is_in_use_can_be_asked(void **state) {
+    (void)state;
+    p2p_usage usage;
+    start(NULL);
+    node *b = world_add(&w, NULL);
+    world_link(&w, a, b, &(link){.latency = P2P_MILLISECOND});
+    check_ok(p2p_host_add_protocol(b->host, &p2p_ping_protocol, NULL));
+    world_listen(b, "/tcp/4001");
+    p2p_host_get_usage(a->host, &usage);
+    check(usage.conns == 0 && usage.dials == 0 && usage.peers == 0 && usage.streams == 0);
+    world_dial(a, b);
+    p2p_host_get_usage(a->host, &usage);
+    check(usage.dials == 1);
+    p2p_host_get_usage(b->host, &usage);
+    check(usage.listeners == 1 && usage.protocols >= 1);
+    world_run(&w, P2P_SECOND);
+    p2p_host_get_usage(a->host, &usage);
+    check(usage.conns == 1 && usage.conns_inbound == 0 && usage.dials == 0 && usage.peers == 1);
+    p2p_host_get_usage(b->host, &usage);
+    check(usage.conns == 1 && usage.conns_inbound == 1 && usage.pending_inbound == 0);
+    check(usage.buffered_bytes == 0);
+    stop();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_configuration_without_identity_or_random_is_invalid),
@@ -275,6 +299,7 @@ int main(void) {
         cmocka_unit_test(events_have_a_maximum_but_answers_to_dials_are_never_lost),
         cmocka_unit_test(addresses_of_peers_are_kept),
         cmocka_unit_test(the_peer_and_the_addresses_must_agree),
+        cmocka_unit_test(what_is_in_use_can_be_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,8 @@ static const struct {
             "bafzaajaiaejcalj543iwv2d7pkjt7ykvefrkfu7qjfi6sduakhso4lay6abn2d5u"}},
 };
 
+/* spec: peer-ids #string-representation: implementations MUST support parsing both forms of peer
+ * ids. */
 static void every_text_form_is_the_same_id(void **state) {
     (void)state;
     for (size_t i = 0; i < P2P_COUNT(IDS); i++) {
@@ -76,6 +78,8 @@ static void other_multihashes_are_malformed(void **state) {
 }
 
 /* peer-ids spec #peer-ids: inline up to 42 bytes, hashed above. */
+/* spec: peer-ids #peer-ids: keys that serialize to more than 42 bytes must be hashed using sha256,
+ * others "identity". */
 static void short_keys_stand_in_the_id(void **state) {
     (void)state;
     uint8_t key[200];
@@ -103,6 +107,8 @@ static void short_keys_stand_in_the_id(void **state) {
 }
 
 /* Each of these is the same key as the first to a lax reader, and another peer id. */
+/* spec: peer-ids #keys: encoding must be deterministic: minimal, in tag order, all fields, no
+ * others. */
 static void only_the_canonical_encoding_of_a_key_has_an_id(void **state) {
     (void)state;
 

@@ -231,6 +231,7 @@ static p2p_err feed(mux_end *end, const char *text, size_t len) {
 
 #define FEED(end, text) feed((end), (text), sizeof(text) - 1)
 
+/* spec: mplex #writing-to-a-stream: up to 1 MiB per message. */
 static void frames_against_the_rules_end_the_session(void **state) {
     (void)state;
 

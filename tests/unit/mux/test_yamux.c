@@ -347,6 +347,8 @@ static void a_stream_reset_before_it_was_sent_leaves_no_trace(void **state) {
     pair_deinit(&p);
 }
 
+/* spec: yamux #ack-backlog--backpressure: implementations SHOULD at most allow an ACK backlog of
+ * 256 streams. */
 static void at_most_256_streams_wait_for_an_answer(void **state) {
     (void)state;
     pair p;

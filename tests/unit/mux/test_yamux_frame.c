@@ -3,6 +3,7 @@
 
 #include "mux/yamux_frame.h"
 
+/* spec: yamux #framing: all fields are encoded in network order. */
 static void headers_are_twelve_big_endian_bytes(void **state) {
     (void)state;
 
@@ -28,6 +29,7 @@ static void headers_are_twelve_big_endian_bytes(void **state) {
     }
 }
 
+/* spec: yamux #version-field: the field is always set to 0. */
 static void other_versions_and_types_are_refused(void **state) {
     (void)state;
     p2p_yamux_frame frame;

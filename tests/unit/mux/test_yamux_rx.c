@@ -6,6 +6,7 @@ static uint8_t zeros[1 << 20];
 
 /* --- what peers send --- */
 
+/* spec: yamux #opening-a-stream: the receiver must reply with the ACK flag to accept the stream. */
 static void a_stream_is_acknowledged_at_once(void **state) {
     (void)state;
     raw *r = raw_new();
@@ -117,6 +118,7 @@ static void a_body_goes_on_after_its_stream_was_reset(void **state) {
     raw_free(r);
 }
 
+/* spec: yamux #length-field: Ping contains an opaque value, echoed back. */
 static void pings_are_answered_with_their_value(void **state) {
     (void)state;
     raw *r = raw_new();
@@ -203,6 +205,7 @@ static void end_of_input_in_a_frame_is_no_good_order(void **state) {
 
 /* --- flow control --- */
 
+/* spec: yamux #flow-control: only the bytes of Data frames are part of the window size. */
 static void the_window_is_exact(void **state) {
     (void)state;
     for (int over = 0; over <= 1; over++) {
@@ -277,6 +280,7 @@ static void a_large_first_window_is_announced(void **state) {
 }
 
 /* Until its own credit is announced the peer has 256 KiB. */
+/* spec: yamux #flow-control: each stream starts with a 256 KiB window. */
 static void a_first_frame_beyond_256_kib_is_refused(void **state) {
     (void)state;
     raw *r = raw_new();
@@ -305,6 +309,7 @@ static void credit_that_overflows_is_refused(void **state) {
 
 /* --- what nobody may send --- */
 
+/* spec: yamux #streamid-field: the 0 id is reserved to represent the session. */
 static void frames_against_the_rules_end_the_session(void **state) {
     (void)state;
 
@@ -360,6 +365,7 @@ static void a_peer_that_does_not_read_its_sentence_is_cut_off(void **state) {
     raw_free(r);
 }
 
+/* spec: yamux #opening-a-stream: or with the RST flag to reject the stream. */
 static void streams_beyond_the_limit_are_refused_one_by_one(void **state) {
     (void)state;
     raw *r = raw_new();

@@ -31,6 +31,7 @@ static void the_first_bytes_of_a_session(void **state) {
     raw_free(r);
 }
 
+/* spec: yamux #streamid-field: the client side should use odd ids, the server even. */
 static void an_initiator_opens_odd_streams(void **state) {
     (void)state;
     raw *r = raw_new();
@@ -209,6 +210,8 @@ static void no_frame_costs_an_allocation(void **state) {
     raw_free(r);
 }
 
+/* spec: yamux #session-termination: when a session is being terminated, the Go Away message should
+ * be sent. */
 static void closing_says_the_code_last_and_then_ends(void **state) {
     (void)state;
     raw *r = raw_new();

@@ -136,12 +136,55 @@ static void an_empty_cut_or_broken_answer_is_nothing(void **state) {
     check(identified == 0);
 }
 
+/* --- the signed record --- */
+
+static size_t signed_count;
+
+static void note_signed(node *self, const p2p_event *event) {
+    (void)self;
+    if (event->type == P2P_EVENT_IDENTIFIED)
+        signed_count = event->info->addrs_signed ? event->info->addr_count : 0;
+}
+
+/* Addresses of WebTransport are the longest: two hashes each. */
+static void a_record_that_would_be_too_large_holds_fewer_addresses(void **state) {
+    (void)state;
+    p2p_sockaddr many[60];
+    p2p_multiaddr addr;
+    size_t told_by_host = 0;
+    signed_count = 0;
+    world_init(&p.w, 92);
+    p.a = world_add(&p.w, NULL);
+    p.b = world_add(&p.w, NULL);
+    p.a->on_event = note_signed;
+    world_listen(p.b, "/tcp/4001");
+    for (size_t i = 0; i < P2P_COUNT(many); i++)
+        many[i] = (p2p_sockaddr){.family = 6, .ip = {0x20, 1, 0x0d, 0xb8, [15] = (uint8_t)(i + 1)}};
+    p2p_host_input(p.b->host, &(p2p_input){.type = P2P_INPUT_INTERFACES,
+                                  .now = p.w.now,
+                                  .addrs = many,
+                                  .addr_count = P2P_COUNT(many)});
+    check_ok(p2p_multiaddr_parse(&addr, "/ip6/::/udp/4001/quic-v1/webtransport", NULL));
+    check_ok(p2p_host_listen(p.b->host, &addr, NULL));
+    world_pump(p.b);
+    world_run(&p.w, P2P_SECOND);
+    while (p2p_host_addr(p.b->host, told_by_host, &addr))
+        told_by_host++;
+    world_dial(p.a, p.b);
+    world_run(&p.w, 5 * P2P_SECOND);
+    check(told_by_host > 40);
+    if (signed_count < 30 || signed_count >= told_by_host)
+        fail_msg("%zu addresses, %zu of them signed", told_by_host, signed_count);
+    world_deinit(&p.w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(several_messages_are_merged),
         cmocka_unit_test(ten_messages_of_eight_kibibytes_are_the_most),
         cmocka_unit_test(an_answer_without_an_end_times_out),
         cmocka_unit_test(an_empty_cut_or_broken_answer_is_nothing),
+        cmocka_unit_test(a_record_that_would_be_too_large_holds_fewer_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,6 +81,7 @@ static void a_run_can_be_stopped(void **state) {
     end(P2P_ERR_CLOSED);
 }
 
+/* spec: perf #protocol: the number of bytes to send back is a single big-endian uint64. */
 static void half_a_header_is_a_violation_at_the_server(void **state) {
     (void)state;
     static const uint8_t HALF[4] = {0};

@@ -82,6 +82,7 @@ static void echo_doubled(p2p_stream *stream, void *self) {
     check(p2p_stream_write(stream, p2p_bytes_of(bytes, 64)) == 64);
 }
 
+/* spec: ping #protocol: the listening peer echoes the same 32-byte payload back. */
 static void wrong_bytes_are_a_violation(void **state) {
     (void)state;
     p2p_protocol changed = pair_protocol(IDS, pair_nothing, echo_changed);
@@ -115,6 +116,8 @@ static void the_peers_end_ends_it(void **state) {
     check_err(P2P_ERR_EOF, end_err);
 }
 
+/* spec: ping #protocol: the listening peer SHOULD loop and echo, and close the stream when the
+ * dialing peer has. */
 static void a_responder_echoes_any_pieces_and_ends_with_the_peer(void **state) {
     (void)state;
     static const uint8_t BYTES[100] = {1, 2, 3};

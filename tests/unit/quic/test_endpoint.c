@@ -33,6 +33,8 @@ static void long_packet(uint8_t *packet, size_t len, uint32_t version) {
     memset(packet + 15, 0xcc, 8);
 }
 
+/* spec: rfc9000 #6.1: a server that does not support the version SHOULD send a Version Negotiation
+ * packet. */
 static void an_unknown_version_is_answered_with_ours(void **state) {
     (void)state;
     datagram_host server;
@@ -76,6 +78,8 @@ static void answers_to_strangers_are_rationed(void **state) {
     datagram_host_stop(&server);
 }
 
+/* spec: rfc9000 #10.3.3: an endpoint MUST ensure that every stateless reset is smaller than the
+ * packet that triggered it. */
 static void a_packet_of_a_lost_connection_is_answered_by_a_reset(void **state) {
     (void)state;
     datagram_host server;
@@ -219,6 +223,8 @@ static void a_client_that_proves_its_address_comes_in(void **state) {
     datagram_host_stop(&server);
 }
 
+/* spec: rfc9000 #8.1.2: a server MUST be able to tell a token of a Retry from others, and that it
+ * was sent to this client. */
 static void a_token_is_worth_nothing_elsewhere(void **state) {
     (void)state;
     datagram_host server, client;

@@ -85,6 +85,8 @@ static void weak_or_unusual_keys_are_refused(void **state) {
         check_err(P2P_ERR_BAD_CERTIFICATE, try_cert(&bad[i]));
 }
 
+/* spec: tls #peer-authentication: abort if the extension is missing, or if there is a critical one
+ * that is not understood. */
 static void extensions_are_held_to_the_rules(void **state) {
     (void)state;
     check_ok(try_cert(&(forged_cert){.critical = true}));
@@ -97,6 +99,7 @@ static void extensions_are_held_to_the_rules(void **state) {
     check_err(P2P_ERR_BAD_CERTIFICATE, try_cert(&(forged_cert){.extension_more = true}));
 }
 
+/* spec: tls #peer-authentication: abort if the self-signature is not valid. */
 static void signatures_are_checked(void **state) {
     (void)state;
     check_err(P2P_ERR_BAD_CERTIFICATE, try_cert(&(forged_cert){.other_signer = true}));
@@ -104,6 +107,7 @@ static void signatures_are_checked(void **state) {
     check_err(P2P_ERR_BAD_CERTIFICATE, try_cert(&(forged_cert){.version_1 = true}));
 }
 
+/* spec: tls #peer-authentication: abort if the certificate is not yet valid or expired. */
 static void dates_are_checked(void **state) {
     (void)state;
     const forged_cert plain = {0};
@@ -118,6 +122,7 @@ static void dates_are_checked(void **state) {
     check_ok(try_at(&long_lived, UINT64_C(10000000000000))); /* 2286 */
 }
 
+/* spec: tls #libp2p-public-key-extension: peers MUST verify the signature. */
 static void every_flipped_byte_is_refused(void **state) {
     (void)state;
     uint8_t der[4096];

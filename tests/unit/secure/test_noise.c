@@ -110,6 +110,8 @@ static void what_the_initiator_says_follows_in_the_same_draw(void **state) {
     secure_pair_deinit(&pair);
 }
 
+/* spec: noise #the-libp2p-handshake-payload: if the signature of the static key is invalid, the
+ * connection MUST be terminated. */
 static void every_flipped_byte_of_the_handshake_is_refused(void **state) {
     (void)state;
     secure_pair pair;
@@ -230,6 +232,8 @@ static void the_error_of_done_ends_the_handshake(void **state) {
     secure_pair_deinit(&pair);
 }
 
+/* spec: noise #the-libp2p-handshake-payload: the initiator MUST NOT send extensions in its first
+ * message. */
 static void a_first_message_with_a_payload_is_refused(void **state) {
     (void)state;
     secure_pair pair;

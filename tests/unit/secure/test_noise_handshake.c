@@ -74,6 +74,7 @@ static void end_vector(vector *v) {
     *v = (vector){0};
 }
 
+/* spec: noise #noise-protocol-name: the protocol name MUST be Noise_XX_25519_ChaChaPoly_SHA256. */
 static void published_vectors(void **state) {
     (void)state;
     size_t file_len;

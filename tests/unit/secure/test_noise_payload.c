@@ -35,6 +35,8 @@ static const p2p_muxer *agreed(
     return found[0];
 }
 
+/* spec: connections/inlined-muxer-negotiation #multiplexer-negotiation-over-noise: the first item
+ * from the initiator's list that both parties support. */
 static void the_muxer_is_the_initiators_first_that_the_responder_has(void **state) {
     (void)state;
     check(agreed(Y, Y) == &YAMUX);

@@ -64,6 +64,7 @@ static size_t carry(size_t total, size_t once, size_t cap) {
     return frames;
 }
 
+/* spec: noise #wire-format: noise_message_len is a 16-bit big-endian unsigned integer. */
 static void what_is_drawn_fills_the_block_with_frames(void **state) {
     (void)state;
     check(carry(100, 0, 4096) == 1);
@@ -118,6 +119,8 @@ static void a_message_of_nothing_but_a_tag_is_empty(void **state) {
     p2p_noise_transport_deinit(&rx);
 }
 
+/* spec: noise #encryption-and-io: peers that exchange more than 2^64 - 1 messages MUST terminate
+ * the connection. */
 static void a_direction_ends_before_its_counter_wraps(void **state) {
     (void)state;
     p2p_noise_transport tx;

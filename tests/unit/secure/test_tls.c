@@ -41,6 +41,8 @@ static const p2p_muxer *agreed(const p2p_muxer *const *client, const p2p_muxer *
     return muxer;
 }
 
+/* spec: connections/inlined-muxer-negotiation #multiplexer-negotiation-over-tls: the server SHOULD
+ * pick the first protocol from the client's list that it supports. */
 static void the_server_takes_the_clients_first_muxer_that_it_has(void **state) {
     (void)state;
     check(agreed(YM, MY) == &SECURE_YAMUX);
@@ -208,6 +210,8 @@ static void a_record_that_is_too_long_is_refused(void **state) {
     secure_pair_deinit(&pair);
 }
 
+/* spec: tls #libp2p-public-key-extension: clients MUST abort the connection if the peer id is
+ * another than intended. */
 static void another_peer_than_expected_never_learns_who_asked(void **state) {
     (void)state;
     secure_pair pair;
@@ -386,6 +390,7 @@ static void a_bad_certificate_is_refused_in_both_roles(void **state) {
     check_err(P2P_ERR_BAD_CERTIFICATE, verdict(true, TLS1_3_VERSION, NULL));
 }
 
+/* spec: tls #handshake-protocol: endpoints MUST NOT negotiate lower TLS versions than 1.3. */
 static void older_versions_are_refused(void **state) {
     (void)state;
     const forged_cert plain = {0};
@@ -393,6 +398,7 @@ static void older_versions_are_refused(void **state) {
     check_err(P2P_ERR_NO_SECURITY, verdict(false, TLS1_2_VERSION, &plain));
 }
 
+/* spec: tls #peer-authentication: abort if more than one certificate is received. */
 static void a_chain_of_two_is_refused(void **state) {
     (void)state;
     for (int client = 0; client < 2; client++) {
@@ -415,6 +421,8 @@ static void a_chain_of_two_is_refused(void **state) {
     }
 }
 
+/* spec: tls #alpn: the server MUST abort the handshake if it supports none of the protocols
+ * offered. */
 static void alpn_without_anything_in_common_is_refused(void **state) {
     (void)state;
     secure_pair pair;
@@ -429,6 +437,10 @@ static void alpn_without_anything_in_common_is_refused(void **state) {
     raw_deinit(&raw);
 }
 
+/* spec: connections/inlined-muxer-negotiation #multiplexer-negotiation-over-tls: "libp2p" MUST
+ * always be the last item in the list. */
+/* spec: tls #future-extensibility: clients MUST NOT send any value in the Server Name Indication.
+ */
 static void a_client_names_no_server_and_offers_libp2p_last(void **state) {
     (void)state;
     secure_pair pair;

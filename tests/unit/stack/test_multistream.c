@@ -53,6 +53,8 @@ static void check_said(talk *t, const char *text) {
     p2p_buf_consume(&t->out, p2p_buf_len(&t->out));
 }
 
+/* spec: connections #multistream-select: each message ends with a newline and is prefixed with its
+ * length as a varint. */
 static void both_sides_begin_with_the_header(void **state) {
     (void)state;
     talk t;
@@ -64,6 +66,7 @@ static void both_sides_begin_with_the_header(void **state) {
     stop(&t);
 }
 
+/* spec: connections #multistream-select: the responder echoes the protocol id, or answers "na". */
 static void a_responder_echoes_what_it_speaks_and_keeps_what_follows(void **state) {
     (void)state;
     talk t;
@@ -88,6 +91,8 @@ static void ls_is_answered_with_na(void **state) {
     stop(&t);
 }
 
+/* spec: connections #multistream-select: after "na" the initiator may try a different protocol id.
+ */
 static void an_initiator_proposes_one_after_the_other(void **state) {
     (void)state;
     talk t;
@@ -145,6 +150,8 @@ static void every_cut_gives_the_same(void **state) {
     }
 }
 
+/* spec: connections #multistream-select: anything other than the multistream protocol id as the
+ * first message aborts the negotiation. */
 static void bad_lines_are_named(void **state) {
     (void)state;
 

@@ -180,6 +180,7 @@ static void binary_messages_of_every_length_form_pass(void **state) {
     }
 }
 
+/* spec: rfc6455 #5.2: the minimal number of bytes MUST be used to encode the length. */
 static void lengths_not_in_their_shortest_form_are_refused(void **state) {
     (void)state;
     both_roles("827e007d", "error 1002");
@@ -218,6 +219,8 @@ static void pings_and_pongs_carry_their_payload(void **state) {
     both_roles_bytes(p2p_bytes_of(longest, 127), want);
 }
 
+/* spec: rfc6455 #5.5: control frames MUST have a payload of 125 bytes or less and MUST NOT be
+ * fragmented. */
 static void a_control_frame_is_neither_long_nor_fragmented(void **state) {
     (void)state;
     both_roles("897e007e", "error 1002");
@@ -230,6 +233,7 @@ static void a_control_frame_is_neither_long_nor_fragmented(void **state) {
 
 /* --- groups 3 and 4: reserved bits and opcodes --- */
 
+/* spec: rfc6455 #5.2: the reserved bits MUST be 0; an unknown opcode MUST fail the connection. */
 static void every_reserved_bit_is_refused(void **state) {
     (void)state;
     for (uint8_t bits = 1; bits < 8; bits++)
@@ -326,6 +330,8 @@ static void a_broken_close_is_refused(void **state) {
 
 /* --- masking --- */
 
+/* spec: rfc6455 #5.1: a server MUST close the connection upon a frame that is not masked, a client
+ * upon one that is. */
 static void only_a_client_masks(void **state) {
     (void)state;
     uint8_t masked[] = {0x82, 0x81, 1, 2, 3, 4, 'A' ^ 1};

@@ -16,6 +16,7 @@ typedef struct scene {
     size_t pings;
     size_t connected, disconnected, listening, stopped;
     size_t posted;
+    p2p_time noted;
     size_t recorded; /* a bit for each kind of crossing */
 } scene;
 
@@ -213,6 +214,31 @@ static void posts_are_bounded(void **state) {
     scene_deinit(&s);
 }
 
+static void note_time(void *ctx) {
+    scene *s = ctx;
+    s->noted = p2p_host_now(p2p_node_host(s->node[0]));
+    p2p_node_stop(s->node[0]);
+}
+
+static void an_idle_host_is_told_the_time_before_it_is_used(void **state) {
+    (void)state;
+    scene s;
+    scene_init(&s);
+    p2p_config config = config_of(&s, 0);
+    check_ok(p2p_node_new(&s.node[0], &config));
+    const p2p_host *host = p2p_node_host(s.node[0]);
+    p2p_time made = p2p_host_now(host), before = uv_hrtime();
+    check(made <= before && p2p_host_now(host) == made);
+    p2p_node_catch_up(s.node[0]);
+    check(p2p_host_now(host) >= before);
+    before = uv_hrtime();
+    check_ok(p2p_node_post(s.node[0], note_time, &s));
+    p2p_node_run(s.node[0]);
+    check(s.noted >= before);
+    p2p_node_free(s.node[0]);
+    scene_deinit(&s);
+}
+
 static void freeing_at_any_time_leaves_nothing(void **state) {
     (void)state;
     for (size_t turns = 0; turns < 40; turns++) {
@@ -282,6 +308,7 @@ int main(void) {
         cmocka_unit_test(a_pause_of_accepting_is_an_event),
         cmocka_unit_test(other_threads_post_work),
         cmocka_unit_test(posts_are_bounded),
+        cmocka_unit_test(an_idle_host_is_told_the_time_before_it_is_used),
         cmocka_unit_test(freeing_at_any_time_leaves_nothing),
         cmocka_unit_test(without_memory_there_is_no_node_and_no_leak),
         cmocka_unit_test(a_node_without_an_identity_makes_one),

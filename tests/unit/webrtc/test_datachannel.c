@@ -206,6 +206,51 @@ static void the_wrong_parity_and_one_too_many_are_reset(void **state) {
     finish(&b);
 }
 
+/* The second takes ten channels of the first, which goes on opening them, so many at a time. */
+static void open_too_many(size_t at_once, size_t wanted, bool survives) {
+    both b;
+    faulty_mem mem;
+    p2p_datachannel *ch;
+    const p2p_dcep_open options = {.label = P2P_LITERAL("one more")};
+    faulty_mem_init(&mem);
+    check_ok(prepare(&b, &MEM, false));
+    p2p_datachannels_free(b.end[0].set);
+    p2p_datachannels_free(b.end[1].set);
+    for (int i = 0; i < 2; i++) {
+        p2p_datachannels_config config = {.sctp = P2P_SCTP_DEFAULTS,
+            .dtls_client = i == 0,
+            .max_channels = i == 0 ? at_once + 10 : 10,
+            .receive_limit = 100000,
+            .events = &EVENTS,
+            .ctx = &b.end[i]};
+        config.sctp.mem = i == 0 ? &MEM : &mem.mem;
+        config.sctp.random = &b.seeded.random;
+        check_ok(p2p_datachannels_new(&b.end[i].set, &config));
+    }
+    check_ok(connect_both(&b));
+    size_t opened = 0;
+    while (opened < wanted && b.end[0].ended == 0) {
+        while (opened < wanted && p2p_datachannel_open(b.end[0].set, &options, &ch) == P2P_OK)
+            opened++;
+        run(&b, P2P_SECOND / 100);
+        check(p2p_datachannels_count(b.end[1].set) <= 10);
+    }
+    run(&b, P2P_SECOND);
+    if (survives)
+        check(b.end[1].opened_count == 10 && b.end[0].closed == opened - 10);
+    check((b.end[1].ended == 0) == survives && (b.end[0].ended == 0) == survives);
+    check(survives || b.end[1].last_error == P2P_ERR_LIMIT);
+    if (mem.peak_bytes > 128 * 1024)
+        fail_msg("%zu bytes", mem.peak_bytes);
+    finish(&b);
+}
+
+static void a_hundred_thousand_openings_are_bounded(void **state) {
+    (void)state;
+    open_too_many(50, 100000, true);
+    open_too_many(20000, 100000, false); /* faster than they can be refused: that ends it */
+}
+
 static void data_on_a_channel_never_opened_is_reset(void **state) {
     (void)state;
     both b;
@@ -290,6 +335,7 @@ int main(void) {
         cmocka_unit_test(id_zero_is_negotiated_without_open),
         cmocka_unit_test(a_closed_channel_ends_for_both_and_its_id_returns_last),
         cmocka_unit_test(the_wrong_parity_and_one_too_many_are_reset),
+        cmocka_unit_test(a_hundred_thousand_openings_are_bounded),
         cmocka_unit_test(data_on_a_channel_never_opened_is_reset),
         cmocka_unit_test(who_sends_more_than_is_held_loses_the_channel),
         cmocka_unit_test(the_end_of_the_association_closes_all),

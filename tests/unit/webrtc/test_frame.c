@@ -61,6 +61,7 @@ static void flags_have_the_known_bytes(void **state) {
     }
 }
 
+/* spec: webrtc #multiplexing: encoded messages with their length prefix MUST NOT exceed 16 KiB. */
 static void the_largest_frame_has_16384_bytes(void **state) {
     (void)state;
     static uint8_t data[P2P_FRAME_DATA_MAX + 1], frame[P2P_FRAME_MAX_OUT];
@@ -145,6 +146,8 @@ static void bad_frames_are_refused(void **state) {
     check_err(P2P_ERR_AGAIN, read_hex("808810", &got)); /* 257 KiB are allowed */
 }
 
+/* spec: webrtc #closing-an-rtcdatachannel: the write half is closed only once FIN_ACK was received.
+ */
 static void a_stream_closes_in_good_order(void **state) {
     (void)state;
     p2p_frame_halves h;
@@ -235,6 +238,8 @@ static void a_reset_ends_both_directions(void **state) {
     check(p2p_frame_halves_over(&h) && h.result == P2P_ERR_CLOSED);
 }
 
+/* spec: webrtc #closing-an-rtcdatachannel: if a FIN flag is received the node SHOULD respond with a
+ * FIN_ACK. */
 static void a_repeated_fin_is_acknowledged_again(void **state) {
     (void)state;
     p2p_frame_halves h;

@@ -4,6 +4,8 @@
 #include "support/check.h"
 
 /* libp2p/specs webrtc/webrtc-direct.md, "Test vectors". */
+/* spec: webrtc/webrtc-direct #connection-security: the prologue is libp2p-webrtc-noise: and both
+ * fingerprints, the responder's first. */
 static void the_prologue_is_that_of_the_specification(void **state) {
     (void)state;
     uint8_t client[32], server[32], prologue[P2P_WEBRTC_PROLOGUE_LEN];

@@ -24,6 +24,8 @@ static void the_list_is_field_one_repeated(void **state) {
         "0a22 1220 bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
 }
 
+/* spec: webtransport #security-handshake: every hash that was dialled is one the peer vouches for.
+ */
 static void every_dialled_hash_must_be_listed(void **state) {
     (void)state;
     uint8_t a[P2P_CERTHASH_LEN];

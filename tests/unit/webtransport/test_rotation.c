@@ -5,6 +5,7 @@
 
 enum { DAY = 86400, START = 1790000000 };
 
+/* spec: webtransport #certificates: the validity of the certificate MUST be at most 14 days. */
 static void the_validity_is_fourteen_days_and_not_a_second_more(void **state) {
     (void)state;
     p2p_wt_validity v = p2p_wt_rotation_validity(P2P_LITERAL("key"), 1500);

@@ -94,6 +94,10 @@ static unsigned judge(const char *const *lines) {
 #define LIBP2P "/.well-known/libp2p-webtransport"
 #define ASK(path) LINES(METHOD, SCHEME, AUTHORITY, ":path=" path, PROTOCOL)
 
+/* spec: webtransport #webtransport-http-endpoint: the endpoint MUST be located at
+ * /.well-known/libp2p-webtransport. */
+/* spec: webtransport #webtransport-http-endpoint: the handshake MUST be signaled by the URL
+ * parameter type=noise. */
 static void only_noise_on_the_one_path_is_served(void **state) {
     (void)state;
     check(judge(ASK(LIBP2P "?type=noise")) == 200);
@@ -162,8 +166,8 @@ static void own_requests_are_accepted_by_the_own_server(void **state) {
     for (size_t i = 0; i < 3; i++) {
         fixture *f = set_up();
         p2p_h3_request r;
-        check_ok(p2p_wt_put_request(
-            f->qpack, &f->writer, P2P_LITERAL("[2001:db8::1]:4001"), DIALECTS[i]));
+        check_ok(p2p_wt_put_request(f->qpack, &f->writer, P2P_LITERAL("[2001:db8::1]:4001"),
+            P2P_LITERAL(P2P_WT_PATH), DIALECTS[i]));
         read_back(f, true);
         check_ok(p2p_h3_request_read(&r, &f->fields));
         check(p2p_wt_judge(&r) == 200);
@@ -180,16 +184,17 @@ static void an_authority_that_cannot_be_is_refused(void **state) {
     fixture *f = set_up();
     uint8_t text[P2P_WT_AUTHORITY_MAX + 1];
     memset(text, 'a', sizeof text);
+    check_err(P2P_ERR_INVALID, p2p_wt_put_request(f->qpack, &f->writer, (p2p_bytes){0},
+                                   P2P_LITERAL(P2P_WT_PATH), P2P_WT_DRAFT_02));
+    check_err(P2P_ERR_INVALID, p2p_wt_put_request(f->qpack, &f->writer, P2P_LITERAL("a\r\nb"),
+                                   P2P_LITERAL(P2P_WT_PATH), P2P_WT_DRAFT_02));
     check_err(
-        P2P_ERR_INVALID, p2p_wt_put_request(f->qpack, &f->writer, (p2p_bytes){0}, P2P_WT_DRAFT_02));
-    check_err(P2P_ERR_INVALID,
-        p2p_wt_put_request(f->qpack, &f->writer, P2P_LITERAL("a\r\nb"), P2P_WT_DRAFT_02));
-    check_err(P2P_ERR_INVALID,
-        p2p_wt_put_request(f->qpack, &f->writer, p2p_bytes_of(text, sizeof text), P2P_WT_DRAFT_02));
-    check_err(
-        P2P_ERR_INVALID, p2p_wt_put_request(f->qpack, &f->writer, P2P_LITERAL("a"), P2P_WT_NONE));
-    check_ok(p2p_wt_put_request(
-        f->qpack, &f->writer, p2p_bytes_of(text, sizeof text - 1), P2P_WT_DRAFT_02));
+        P2P_ERR_INVALID, p2p_wt_put_request(f->qpack, &f->writer, p2p_bytes_of(text, sizeof text),
+                             P2P_LITERAL(P2P_WT_PATH), P2P_WT_DRAFT_02));
+    check_err(P2P_ERR_INVALID, p2p_wt_put_request(f->qpack, &f->writer, P2P_LITERAL("a"),
+                                   P2P_LITERAL(P2P_WT_PATH), P2P_WT_NONE));
+    check_ok(p2p_wt_put_request(f->qpack, &f->writer, p2p_bytes_of(text, sizeof text - 1),
+        P2P_LITERAL(P2P_WT_PATH), P2P_WT_DRAFT_02));
     tear_down(f);
 }
 

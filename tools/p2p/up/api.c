@@ -204,9 +204,9 @@ static void act(up *u, up_request *r, const struct action *action) {
     json_t *body = parse_body(r);
     if (body == NULL)
         return;
-    up_catch_up(u);
+    p2p_node_catch_up(u->node);
     action->act(u, r, body);
-    up_wake(u);
+    p2p_node_kick(u->node);
     json_decref(body);
 }
 
@@ -248,12 +248,12 @@ void up_api_event(up *u, const p2p_event *event) {
 void up_api_forget(up *u, up_request *r) {
     if (r->dial == 0 && r->ping == NULL)
         return;
-    up_catch_up(u);
+    p2p_node_catch_up(u->node);
     if (r->dial != 0)
         p2p_host_cancel_dial(u->host, r->dial);
     if (r->ping != NULL)
         p2p_ping_stop(r->ping);
     r->dial = 0;
     r->ping = NULL;
-    up_wake(u);
+    p2p_node_kick(u->node);
 }

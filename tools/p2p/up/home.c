@@ -17,6 +17,7 @@
 #include "../keyfile.h"
 #include "up.h"
 
+static const char KEY_NAME[] = "/key";
 static const char ADVICE[] = "name another key file with --key, or take a key for this run only "
                              "with --ephemeral";
 
@@ -86,11 +87,9 @@ bool up_home_key(cli_program *p, char *path, size_t cap, int *lock) {
         return true;
     if (p->options.key != NULL)
         return lock_key(p, p->options.key, lock);
-    if (!data_folder(p, path, cap - strlen("/key")))
+    if (!data_folder(p, path, cap - sizeof KEY_NAME) || !make_folders(p, path))
         return false;
-    if (!make_folders(p, path))
-        return false;
-    strcat(path, "/key");
+    memcpy(path + strlen(path), KEY_NAME, sizeof KEY_NAME);
     if (access(path, F_OK) != 0 && errno == ENOENT && !make_key(p, path))
         return false;
     p->options.key = path;

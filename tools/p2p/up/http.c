@@ -91,6 +91,7 @@ static enum MHD_Result send_answer(up_request *r) {
         (void)MHD_add_response_header(r->response, HEADERS[i][0], HEADERS[i][1]);
     enum MHD_Result result = MHD_queue_response(r->connection, r->status, r->response);
     MHD_destroy_response(r->response);
+    r->response = NULL;
     return result;
 }
 
@@ -118,23 +119,25 @@ static bool is_followed_link(const up_request *r) {
            strcmp(r->path, "/metrics") != 0;
 }
 
+static bool is_foreign(const up_request *r) {
+    const char *origin = up_request_header(r, MHD_HTTP_HEADER_ORIGIN);
+    const char *site = up_request_header(r, "Sec-Fetch-Site");
+    if (origin != NULL && (strncmp(origin, "http://", 7) != 0 || !is_own(&r->up->http, origin + 7)))
+        return true;
+    return site != NULL && strcmp(site, "cross-site") == 0 && !is_followed_link(r);
+}
+
 static bool may_ask(up_request *r) {
     const up_http *http = &r->up->http;
     const char *host = up_request_header(r, MHD_HTTP_HEADER_HOST);
-    const char *origin = up_request_header(r, MHD_HTTP_HEADER_ORIGIN);
-    const char *site = up_request_header(r, "Sec-Fetch-Site");
     if (host == NULL || !is_own(http, host))
         up_answer_error(r, MHD_HTTP_FORBIDDEN,
             "this page is at %s and answers to that name only; open it there, or choose another "
             "address with --page",
             http->url);
-    else if (origin != NULL && (strncmp(origin, "http://", 7) != 0 || !is_own(http, origin + 7)))
+    else if (is_foreign(r))
         up_answer_error(r, MHD_HTTP_FORBIDDEN, "requests from other sites are refused");
-    else if (site != NULL && strcmp(site, "cross-site") == 0 && !is_followed_link(r))
-        up_answer_error(r, MHD_HTTP_FORBIDDEN, "requests from other sites are refused");
-    else
-        return true;
-    return false;
+    return r->response == NULL;
 }
 
 static bool may_act(up_request *r) {
@@ -224,6 +227,8 @@ static void on_done(void *ctx, struct MHD_Connection *connection, void **own,
         return;
     up_api_forget(ctx, r);
     p2p_list_remove(&r->node);
+    if (r->response != NULL) /* it came too late */
+        MHD_destroy_response(r->response);
     free(r->body);
     free(r);
     *own = NULL;
@@ -238,12 +243,15 @@ static void timer_fired(uv_timer_t *timer) {
 }
 
 static void pump(up *u) {
-    MHD_UNSIGNED_LONG_LONG ms;
-    (void)MHD_run(u->http.daemon);
-    if (MHD_get_timeout(u->http.daemon, &ms) == MHD_YES)
-        (void)uv_timer_start(&u->http.timer, timer_fired, ms, 0);
+    up_http *http = &u->http;
+    MHD_UNSIGNED_LONG_LONG ms = 0;
+    http->woken = false;
+    (void)MHD_run(http->daemon);
+    /* What was resumed meanwhile is looked at in the next run, whatever MHD_get_timeout says. */
+    if (http->woken || MHD_get_timeout(http->daemon, &ms) == MHD_YES)
+        (void)uv_timer_start(&http->timer, timer_fired, http->woken ? 0 : ms, 0);
     else
-        (void)uv_timer_stop(&u->http.timer);
+        (void)uv_timer_stop(&http->timer);
 }
 
 static void readable(uv_poll_t *poll, int status, int events) {
@@ -253,6 +261,7 @@ static void readable(uv_poll_t *poll, int status, int events) {
 }
 
 void up_http_wake(up *u) {
+    u->http.woken = true;
     (void)uv_timer_start(&u->http.timer, timer_fired, 0, 0);
 }
 
@@ -378,17 +387,6 @@ static bool start_daemon(up *u, int fd) {
     return u->http.daemon != NULL && watch(u) && up_events_start(u);
 }
 
-/* The folder of the page: a node without it still answers the rest. */
-static void open_web(up *u) {
-    char where[1024];
-    u->http.web = up_web_open(u->program->options.web, where, sizeof where);
-    if (u->http.web < 0)
-        cli_note(&u->program->out, CLI_YELLOW,
-            "p2p: the page's files are not in %.300s; build them with `./dev build`, or name their "
-            "folder with --web",
-            where);
-}
-
 bool up_http_start(up *u) {
     up_http *http = &u->http;
     p2p_list_init(&http->requests);
@@ -397,7 +395,7 @@ bool up_http_start(up *u) {
         return false;
     snprintf(http->url, sizeof http->url, "http://%s:%u/", http->page.host, http->page.port);
     make_token(http->token);
-    open_web(u);
+    http->web = up_web_open(u->program->options.web, http->where, sizeof http->where);
     if (start_daemon(u, fd))
         return true;
     if (http->daemon == NULL)

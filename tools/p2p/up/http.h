@@ -34,11 +34,13 @@ typedef struct up_http {
     struct MHD_Daemon *daemon; /* NULL: no page */
     uv_poll_t poll;
     uv_timer_t timer;
+    bool woken;
     p2p_list requests; /* up_request.node, those that are being worked on */
     up_page page;
     char url[UP_HOST_MAX + 24];
     char token[UP_TOKEN_TEXT];
-    int web; /* the folder of the page's files; -1: there is none */
+    int web;          /* the folder of the page's files; -1: there is none */
+    char where[1024]; /* its name */
 } up_http;
 
 typedef struct up_request {

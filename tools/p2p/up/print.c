@@ -28,8 +28,15 @@ static void print_addrs(up *u, bool browsers) {
     p2p_multiaddr addr;
     for (size_t i = 0; p2p_host_addr(u->host, i, &addr); i++)
         if (for_browsers(&addr) == browsers)
-            cli_say(&u->program->out, CLI_GREEN, "  %s",
+            cli_say(&u->program->out, CLI_PLAIN, "  %s",
                 cli_addr_text(text, &addr, p2p_host_peer(u->host)));
+}
+
+void up_print_addrs(up *u) {
+    cli_say(&u->program->out, CLI_PLAIN, "addresses for any peer:");
+    print_addrs(u, false);
+    cli_say(&u->program->out, CLI_PLAIN, "addresses for browsers:");
+    print_addrs(u, true);
 }
 
 void up_print_start(up *u) {
@@ -42,12 +49,9 @@ void up_print_start(up *u) {
     cli_json_begin(&j, "ready");
     cli_json_end(&j, out);
     cli_say(out, CLI_PLAIN, "peer: %s", cli_peer_text(peer, p2p_host_peer(u->host)));
-    cli_say(out, CLI_PLAIN, "addresses for any peer:");
-    print_addrs(u, false);
-    cli_say(out, CLI_PLAIN, "addresses for browsers:");
-    print_addrs(u, true);
+    up_print_addrs(u);
     if (u->http.daemon != NULL)
-        cli_say(out, CLI_PLAIN, "page: %s", u->http.url);
+        cli_say(out, CLI_GREEN, "page: %s", u->http.url);
     cli_say(out, CLI_PLAIN, "ready");
 }
 
@@ -71,11 +75,40 @@ static void went(up *u, const p2p_event *event) {
         up_transport_of(p2p_conn_remote(conn)), event->reason.text);
 }
 
+/* "ping" of /ipfs/ping/1.0.0: the last part of an id that is no version. */
+static p2p_bytes short_protocol(p2p_bytes id) {
+    size_t end = id.len, begin;
+    for (;;) {
+        for (begin = end; begin > 0 && id.ptr[begin - 1] != '/';)
+            begin--;
+        bool version = end > begin && id.ptr[begin] >= '0' && id.ptr[begin] <= '9';
+        if (!version || begin < 2)
+            return p2p_bytes_of(id.ptr + begin, end - begin);
+        end = begin - 1;
+    }
+}
+
+/* As many names as a line has room for. */
+static void short_protocols(char *dst, size_t cap, const p2p_peer_info *info) {
+    size_t len = 0;
+    dst[0] = 0;
+    for (size_t i = 0; i < info->protocol_count; i++) {
+        p2p_bytes name = short_protocol(info->protocols[i]);
+        if (len + name.len + sizeof " …" >= cap) {
+            snprintf(dst + len, cap - len, " …");
+            return;
+        }
+        len += (size_t)snprintf(dst + len, cap - len, "%s%.*s", i > 0 ? " " : "", (int)name.len,
+            (const char *)name.ptr);
+    }
+}
+
 static void identified(up *u, const p2p_event *event) {
-    char peer[32];
-    cli_say(&u->program->out, CLI_DIM, "%-12s  %s  %.*s, %zu protocols", "identified",
+    char peer[32], protocols[100];
+    short_protocols(protocols, sizeof protocols, event->info);
+    cli_say(&u->program->out, CLI_DIM, "%-12s  %s  %.*s speaks %s", "identified",
         up_short_peer(peer, p2p_conn_peer(event->conn)), (int)event->info->agent.len,
-        (const char *)event->info->agent.ptr, event->info->protocol_count);
+        (const char *)event->info->agent.ptr, protocols);
 }
 
 static void inbound_failed(up *u, const p2p_event *event) {

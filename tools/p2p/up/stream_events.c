@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/bytes.h"
 #include "up.h"
@@ -130,6 +131,15 @@ static void ended(void *ctx) {
     free(s);
 }
 
+/* A page that does not read must not fill the system's memory either. */
+static void limit_send_buffer(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    int size = UP_EVENT_BACKLOG_MAX;
+    if (info != NULL)
+        (void)setsockopt(info->connect_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
 void up_events_open(up *u, up_request *r) {
     static const char FIRST[] = "retry: 1000\n\n";
     if (u->events.count == UP_EVENT_STREAMS_MAX || u->events.ending) {
@@ -152,6 +162,7 @@ void up_events_open(up *u, up_request *r) {
     p2p_list_push(&u->events.list, &s->node);
     u->events.count++;
     (void)append(s, FIRST, sizeof FIRST - 1);
+    limit_send_buffer(r->connection);
     (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/event-stream");
     (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     up_answer_with(r, MHD_HTTP_OK, response);

@@ -6,29 +6,31 @@
 #include "base/bytes.h"
 #include "up.h"
 
-static void say_line(up *u) {
-    if (u->line_len > 0)
-        (void)up_hello_say(u, (p2p_bytes){0}, p2p_bytes_of(u->line, u->line_len));
-    u->line_len = 0;
+/* Says the first `len` bytes of the line; what is behind them begins the next. */
+static void say(up *u, size_t len) {
+    if (len > 0)
+        (void)up_hello_say(u, (p2p_bytes){0}, p2p_bytes_of(u->line, len));
+    u->line_len -= len;
+    memmove(u->line, u->line + len, u->line_len);
 }
 
-/* Not to cut a character in two. */
-static void cut_line(up *u) {
-    while (u->line_len > 0 && ((uint8_t)u->line[u->line_len] & 0xc0) == 0x80)
-        u->line_len--;
+/* How much of a line that is too long can be said without cutting a character in two. */
+static size_t whole_characters(const up *u) {
+    size_t len = u->line_len - 1;
+    while (len > 1 && ((uint8_t)u->line[len] & 0xc0) == 0x80)
+        len--;
+    return len;
 }
 
 static void take(up *u, p2p_bytes bytes) {
     for (size_t i = 0; i < bytes.len; i++) {
         if (bytes.ptr[i] == '\n') {
-            say_line(u);
-        } else if (u->line_len + 1 < sizeof u->line) {
-            u->line[u->line_len++] = (char)bytes.ptr[i];
-        } else {
-            u->line[u->line_len] = (char)bytes.ptr[i];
-            cut_line(u);
-            say_line(u);
+            say(u, u->line_len);
+            continue;
         }
+        if (u->line_len == sizeof u->line)
+            say(u, whole_characters(u));
+        u->line[u->line_len++] = (char)bytes.ptr[i];
     }
 }
 
@@ -36,12 +38,12 @@ static void woken(void *ctx) {
     up *u = ctx;
     if (u->over)
         return;
-    up_catch_up(u);
+    p2p_node_catch_up(u->node);
     for (p2p_bytes view; (view = cli_pipe_peek(&u->typed)).len > 0;) {
         take(u, view);
         cli_pipe_consume(&u->typed, view.len);
     }
-    up_wake(u);
+    p2p_node_kick(u->node);
 }
 
 void up_typed_start(up *u) {

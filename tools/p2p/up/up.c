@@ -3,6 +3,7 @@
 #include "up.h"
 
 #include <limits.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,14 +14,6 @@ uint64_t up_wall_ms(void) {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-void up_catch_up(up *u) {
-    p2p_host_input(u->host, &(p2p_input){.type = P2P_INPUT_TICK, .now = uv_hrtime()});
-}
-
-void up_wake(up *u) {
-    p2p_node_kick(u->node);
 }
 
 void up_finish(up *u) {
@@ -84,13 +77,6 @@ static void attach(cli_program *p, p2p_node *node, struct uv_loop_s *loop) {
         up_typed_start(u);
 }
 
-static void ready(up *u) {
-    up_print_start(u);
-    up_notify("READY=1");
-    if (u->program->options.open)
-        up_open_browser(u, u->http.url);
-}
-
 /* --- what happens --- */
 
 static void tell_conn(up *u, const char *name, const p2p_event *event) {
@@ -123,13 +109,48 @@ static void tell_inbound_failed(up *u, const p2p_event *event) {
     up_events_send(u, "inbound-failed", &j);
 }
 
+/* FNV-1a. */
+static uint64_t hash_of(p2p_bytes bytes) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < bytes.len; i++)
+        hash = (hash ^ bytes.ptr[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+/* The host says that something changed; people are told when it is something they see. */
+static bool addresses_changed(up *u) {
+    static cli_json j;
+    cli_json_open(&j);
+    up_describe_addrs(u, &j);
+    uint64_t hash = hash_of(cli_json_close(&j)), before = u->addrs_hash;
+    u->addrs_hash = hash;
+    return hash != before;
+}
+
 static void tell_addresses(up *u) {
     static cli_json j;
-    if (!u->listening.ready)
+    if (!u->listening.ready || !addresses_changed(u))
         return;
     cli_json_begin(&j, "addresses");
     up_describe_addrs(u, &j);
     up_events_send(u, "addresses", &j);
+    cli_say(&u->program->out, CLI_YELLOW, "%-12s  have changed", "addresses");
+    up_print_addrs(u);
+}
+
+/* A node without the page's files still answers the rest. */
+static void ready(up *u) {
+    if (u->http.daemon != NULL && u->http.web < 0)
+        cli_note(&u->program->out, CLI_YELLOW,
+            "p2p: the page's files are not in %.300s; build them with `./dev build`, or name their "
+            "folder with --web",
+            u->http.where);
+    (void)addresses_changed(u);
+    up_print_start(u);
+    u->program->out.hurried = true;
+    up_notify("READY=1");
+    if (u->program->options.open)
+        up_open_browser(u, u->http.url);
 }
 
 static void tell(up *u, const p2p_event *event) {
@@ -183,12 +204,22 @@ static void detach(cli_program *p) {
         up_peer_info_drop(conn);
 }
 
+/* Each connection takes a descriptor, and what a shell allows at first is few. */
+static void allow_descriptors(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int run(cli_program *p) {
     up *u = p->self;
     char key[PATH_MAX];
     int lock;
     u->program = p;
     u->started_ms = up_wall_ms();
+    allow_descriptors();
     u->http.web = -1;
     if (!up_listen_check(u) || (!p->options.no_page && !up_page_parse(u)))
         return p->status;
@@ -205,7 +236,7 @@ const cli_command cli_up = {.name = "up",
     .operands = "",
     .options =
         " listen port key tls-cert tls-key ephemeral page no-page web open security muxer json log "
-        "hello-stdin ",
+        "qlog hello-stdin ",
     .about = "be a node with everything on, and show it on a page",
     .help =
         "Starts a node that any libp2p peer and any browser can dial: TCP, WebSocket, QUIC,\n"

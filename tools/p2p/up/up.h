@@ -29,7 +29,8 @@ struct up {
     up_hello hello;
     up_http http;
     up_event_streams events;
-    cli_pipe typed; /* standard input */
+    uint64_t addrs_hash; /* of the addresses told last */
+    cli_pipe typed;      /* standard input */
     bool typing;
     char line[UP_HELLO_TEXT_MAX]; /* as far as it was typed */
     size_t line_len;
@@ -37,10 +38,6 @@ struct up {
 
 /* Unix time. */
 uint64_t up_wall_ms(void);
-/* The host's clock stands still between its inputs: to be called before the host is told to do
- * something from outside of its callbacks. up_wake lets it do that afterwards. */
-void up_catch_up(up *u);
-void up_wake(up *u);
 /* Closes everything in good order; the process ends when that is done. */
 void up_finish(up *u);
 
@@ -50,6 +47,7 @@ bool up_home_key(cli_program *p, char *path, size_t cap, int *lock);
 
 /* print.c: what people read. */
 void up_print_start(up *u);
+void up_print_addrs(up *u);
 void up_print_event(up *u, const p2p_event *event);
 void up_print_hello(up *u, const p2p_peer_id *from, p2p_bytes name, p2p_bytes text);
 /* "12D3…4nPu" */
