@@ -491,6 +491,72 @@ static void a_rebinding_nat_keeps_the_connection(void **state) {
     world_deinit(&w);
 }
 
+/* Counts in a qlog what a path's validation is made of. */
+typedef struct validation {
+    size_t challenges, responses;
+} validation;
+
+static void count_validation(void *ctx, const p2p_qlog_piece *piece) {
+    validation *v = ctx;
+    char text[16384];
+    if (piece->bytes.len >= sizeof text)
+        return;
+    memcpy(text, piece->bytes.ptr, piece->bytes.len);
+    text[piece->bytes.len] = 0;
+    if (strstr(text, "packet_received") == NULL)
+        return;
+    v->challenges += strstr(text, "path_challenge") != NULL;
+    v->responses += strstr(text, "path_response") != NULL;
+}
+
+/* The client's machine moves to another network, at once or with a time without any. */
+static void move_to_another_network(p2p_time without) {
+    world w;
+    validation at_a = {0}, at_b = {0};
+    p2p_perf *perf;
+    p2p_config config = quic_config();
+    world_init(&w, 13);
+    config.qlog = (p2p_qlog){count_validation, &at_a};
+    node *a = world_add(&w, &config);
+    config.qlog = (p2p_qlog){count_validation, &at_b};
+    node *b = world_add(&w, &config);
+    world_link(&w, a, b, &(link){.latency = 10 * P2P_MILLISECOND, .rate = 4 << 20, .mtu = 1472});
+    check_ok(p2p_host_add_protocol(b->host, &p2p_perf_protocol, NULL));
+    world_listen(b, "/udp/4001/quic-v1");
+    world_dial(a, b);
+    world_run(&w, P2P_SECOND);
+    result = (p2p_perf_progress){0};
+    check_ok(p2p_perf_start(&perf, a->last_conn, 4 << 20, 4 << 20, 0, on_perf, NULL));
+    world_run(&w, 500 * P2P_MILLISECOND);
+    check(result.uploaded > 0 && !result.done);
+    if (without > 0) {
+        world_path(&w, a, b)->down = world_path(&w, b, a)->down = true;
+        p2p_host_input(a->host, &(p2p_input){.type = P2P_INPUT_INTERFACES, .now = w.now});
+        world_pump(a);
+        world_run(&w, without);
+        world_path(&w, a, b)->down = world_path(&w, b, a)->down = false;
+    }
+    world_move(a, 10, 200, 0, 1);
+    world_pump(a);
+    world_run(&w, 30 * P2P_SECOND);
+    check(result.done);
+    check_ok(result.err);
+    check(a->disconnected == 0 && b->disconnected == 0);
+    check(at_b.challenges > 0 && at_a.responses > 0); /* a's own wish: it asked, b answered */
+    check(at_a.challenges > 0 && at_b.responses > 0); /* and b made sure of the new address */
+    world_deinit(&w);
+}
+
+static void a_host_that_changes_its_network_keeps_the_connection(void **state) {
+    (void)state;
+    move_to_another_network(0);
+}
+
+static void and_so_does_one_that_has_none_for_a_while(void **state) {
+    (void)state;
+    move_to_another_network(8 * P2P_SECOND);
+}
+
 static void an_idle_connection_needs_little_memory(void **state) {
     (void)state;
 
@@ -579,6 +645,8 @@ int main(void) {
         cmocka_unit_test(a_vanished_peer_is_noticed),
         cmocka_unit_test(a_quiet_connection_stays_cheaply),
         cmocka_unit_test(a_rebinding_nat_keeps_the_connection),
+        cmocka_unit_test(a_host_that_changes_its_network_keeps_the_connection),
+        cmocka_unit_test(and_so_does_one_that_has_none_for_a_while),
         cmocka_unit_test(an_idle_connection_needs_little_memory),
         cmocka_unit_test(both_ends_write_a_qlog),
     };

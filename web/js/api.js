@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-// The node's own HTTP interface (docs/operating.md): what it is, who is connected, what happens, and the few things that it can be
-// asked to do. Dispatches `up` with the node's description (again after each restart), `gone`, and the node's events.
+// The node's own HTTP interface (docs/http-api.md): what it is, who is connected, what happens, and the few things that it can be
+// asked to do. Dispatches `up` with the node's description (again after each interruption), `gone`, and the node's events.
 
 const RETRY = 1000
 const EVENTS = ['connected', 'disconnected', 'identified', 'inbound-failed', 'addresses', 'hello', 'stats']
@@ -9,35 +9,49 @@ const EVENTS = ['connected', 'disconnected', 'identified', 'inbound-failed', 'ad
 export class NodeApi extends EventTarget {
   node = undefined // what /api/node said last; undefined while the node is gone
 
+  // A tab that nobody sees hears no events: a browser opens only six connections to one server, and a seventh tab would not load.
   start () {
+    document.addEventListener('visibilitychange', () => document.hidden ? this.hush() : this.listen())
     this.listen()
   }
 
   listen () {
-    const source = new EventSource('/api/events')
-    source.onopen = () => this.describe().catch(() => this.gone(source))
-    source.onerror = () => this.gone(source)
-    for (const type of EVENTS) {
-      source.addEventListener(type, event => this.tell(type, JSON.parse(event.data)))
-    }
-    this.source = source
+    clearTimeout(this.timer)
+    if (this.source != null || document.hidden) return
+    const source = this.source = new EventSource('/api/events')
+    source.onopen = () => this.look(true)
+    source.onerror = () => this.interrupted(source)
+    for (const type of EVENTS) source.addEventListener(type, event => this.tell(type, JSON.parse(event.data)))
+  }
+
+  hush () {
+    this.source?.close()
+    this.source = undefined
   }
 
   // EventSource would try again by itself, but Firefox gives up after the first refusal.
-  gone (source) {
+  interrupted (source) {
     if (this.source !== source) return
-    source.close()
-    this.source = undefined
-    this.node = undefined
-    this.tell('gone')
-    setTimeout(() => this.listen(), RETRY)
+    this.hush()
+    this.look()
+    this.timer = setTimeout(() => this.listen(), RETRY)
   }
 
-  async describe () {
-    const node = await this.get('/api/node')
-    node.clock = node.now_ms - Date.now() // add to this browser's clock to get the node's
-    this.node = node
-    this.tell('up', node)
+  // Finds out whether the node is there. Where it refuses events (too many listen), it is asked again and again, and only news is told.
+  async look (fresh = false) {
+    const before = this.node
+    try {
+      this.node = await this.describe()
+      if (fresh || this.node.started_ms !== before?.started_ms) this.tell('up', this.node)
+    } catch {
+      this.node = undefined
+      if (before != null || !this.told) this.tell('gone')
+    }
+    this.told = true
+  }
+
+  describe () {
+    return this.get('/api/node')
   }
 
   peers () {
