@@ -9,18 +9,15 @@ has one thing wrong at a time; the good one must be accepted in both roles. The 
 `forged: N passed, N failed`.
 """
 
-import importlib.util
+import functools
 import pathlib
 import re
 import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent))  # for what it imports
-spec = importlib.util.spec_from_file_location("interop", HERE.parent / "run.py")
-interop = importlib.util.module_from_spec(spec)
-sys.modules["interop"] = interop
-spec.loader.exec_module(interop)
+sys.path.insert(0, str(HERE.parent))
+import run as interop  # the one in the folder above
 
 KINDS = ("good", "no-extension", "other-identity", "other-statement", "other-signer", "expired", "not-yet", "cut", "critical")
 
@@ -52,18 +49,8 @@ def we_listen(peer, python, kind):
 def main():
     peer = sys.argv[1]
     python = pathlib.Path(interop.build("py")).parent / "venv/bin/python"
-    passed = failed = 0
-    for role in (we_dial, we_listen):
-        for kind in KINDS:
-            try:
-                problem = role(peer, python, kind)
-            except (interop.Failure, subprocess.TimeoutExpired) as error:
-                problem = str(error)
-            passed, failed = passed + (not problem), failed + bool(problem)
-            if problem:
-                print(f"  FAILED: {role.__name__} {kind}: {problem}")
-    print(f"forged: {passed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+    cases = [(f"{role.__name__} {kind}", functools.partial(role, peer, python, kind)) for role in (we_dial, we_listen) for kind in KINDS]
+    sys.exit(1 if interop.run_cases("forged", cases) else 0)
 
 
 if __name__ == "__main__":
