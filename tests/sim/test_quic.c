@@ -253,6 +253,21 @@ static void loss_and_disorder_are_repaired(void **state) {
         4 << 20, 4 << 20);
 }
 
+static void loss_up_to_a_fifth_is_repaired(void **state) {
+    (void)state;
+    static const double LOSSES[] = {0.05, 0.1, 0.2};
+    for (size_t i = 0; i < sizeof LOSSES / sizeof LOSSES[0]; i++)
+        transfer(&(link){.latency = 10 * P2P_MILLISECOND, .loss = LOSSES[i], .mtu = 1472}, 300000,
+            300000);
+}
+
+static void short_and_long_ways_work(void **state) {
+    (void)state;
+    transfer(&(link){.latency = P2P_MILLISECOND, .mtu = 1472}, 4 << 20, 4 << 20);
+    transfer(&(link){.latency = 300 * P2P_MILLISECOND, .jitter = 50 * P2P_MILLISECOND, .mtu = 1472},
+        4 << 20, 4 << 20);
+}
+
 static void a_small_mtu_is_respected(void **state) {
     (void)state;
     transfer(&(link){.latency = 10 * P2P_MILLISECOND, .mtu = 1280}, 2 << 20, 2 << 20);
@@ -491,6 +506,97 @@ static void a_rebinding_nat_keeps_the_connection(void **state) {
     world_deinit(&w);
 }
 
+/* Four minutes of a steady transfer, with another port every half a minute. */
+static void a_nat_that_rebinds_every_thirty_seconds_loses_nothing(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    p2p_perf *perf;
+    start_pair(&w, &a, &b,
+        &(link){.latency = 20 * P2P_MILLISECOND, .rate = 20000, .loss = 0.01, .mtu = 1472});
+    world_dial(a, b);
+    world_run(&w, 2 * P2P_SECOND);
+    result = (p2p_perf_progress){0};
+    check_ok(p2p_perf_start(&perf, a->last_conn, 2000000, 2000000, 0, on_perf, NULL));
+    int rebound = 0;
+    while (!result.done && rebound < 20) {
+        world_run(&w, 30 * P2P_SECOND);
+        world_rebind(a, 7);
+        rebound++;
+    }
+    check(result.done && rebound > 6);
+    check_ok(result.err);
+    check(result.uploaded == 2000000 && result.downloaded == 2000000);
+    check(a->disconnected == 0 && b->disconnected == 0);
+    world_deinit(&w);
+}
+
+/* Counts in a qlog what a path's validation is made of. */
+typedef struct validation {
+    size_t challenges, responses;
+} validation;
+
+static void count_validation(void *ctx, const p2p_qlog_piece *piece) {
+    validation *v = ctx;
+    char text[16384];
+    if (piece->bytes.len >= sizeof text)
+        return;
+    memcpy(text, piece->bytes.ptr, piece->bytes.len);
+    text[piece->bytes.len] = 0;
+    if (strstr(text, "packet_received") == NULL)
+        return;
+    v->challenges += strstr(text, "path_challenge") != NULL;
+    v->responses += strstr(text, "path_response") != NULL;
+}
+
+/* The client's machine moves to another network, at once or with a time without any. */
+static void move_to_another_network(p2p_time without) {
+    world w;
+    validation at_a = {0}, at_b = {0};
+    p2p_perf *perf;
+    p2p_config config = quic_config();
+    world_init(&w, 13);
+    config.qlog = (p2p_qlog){count_validation, &at_a};
+    node *a = world_add(&w, &config);
+    config.qlog = (p2p_qlog){count_validation, &at_b};
+    node *b = world_add(&w, &config);
+    world_link(&w, a, b, &(link){.latency = 10 * P2P_MILLISECOND, .rate = 4 << 20, .mtu = 1472});
+    check_ok(p2p_host_add_protocol(b->host, &p2p_perf_protocol, NULL));
+    world_listen(b, "/udp/4001/quic-v1");
+    world_dial(a, b);
+    world_run(&w, P2P_SECOND);
+    result = (p2p_perf_progress){0};
+    check_ok(p2p_perf_start(&perf, a->last_conn, 4 << 20, 4 << 20, 0, on_perf, NULL));
+    world_run(&w, 500 * P2P_MILLISECOND);
+    check(result.uploaded > 0 && !result.done);
+    if (without > 0) {
+        world_path(&w, a, b)->down = world_path(&w, b, a)->down = true;
+        p2p_host_input(a->host, &(p2p_input){.type = P2P_INPUT_INTERFACES, .now = w.now});
+        world_pump(a);
+        world_run(&w, without);
+        world_path(&w, a, b)->down = world_path(&w, b, a)->down = false;
+    }
+    world_move(a, 10, 200, 0, 1);
+    world_pump(a);
+    world_run(&w, 30 * P2P_SECOND);
+    check(result.done);
+    check_ok(result.err);
+    check(a->disconnected == 0 && b->disconnected == 0);
+    check(at_b.challenges > 0 && at_a.responses > 0); /* a's own wish: it asked, b answered */
+    check(at_a.challenges > 0 && at_b.responses > 0); /* and b made sure of the new address */
+    world_deinit(&w);
+}
+
+static void a_host_that_changes_its_network_keeps_the_connection(void **state) {
+    (void)state;
+    move_to_another_network(0);
+}
+
+static void and_so_does_one_that_has_none_for_a_while(void **state) {
+    (void)state;
+    move_to_another_network(8 * P2P_SECOND);
+}
+
 static void an_idle_connection_needs_little_memory(void **state) {
     (void)state;
 
@@ -570,6 +676,8 @@ int main(void) {
         cmocka_unit_test(every_want_of_memory_is_survived),
         cmocka_unit_test(megabytes_arrive_both_ways),
         cmocka_unit_test(loss_and_disorder_are_repaired),
+        cmocka_unit_test(loss_up_to_a_fifth_is_repaired),
+        cmocka_unit_test(short_and_long_ways_work),
         cmocka_unit_test(a_small_mtu_is_respected),
         cmocka_unit_test(an_mtu_that_drops_is_noticed),
         cmocka_unit_test(windows_grow_with_bandwidth_and_delay),
@@ -579,6 +687,9 @@ int main(void) {
         cmocka_unit_test(a_vanished_peer_is_noticed),
         cmocka_unit_test(a_quiet_connection_stays_cheaply),
         cmocka_unit_test(a_rebinding_nat_keeps_the_connection),
+        cmocka_unit_test(a_nat_that_rebinds_every_thirty_seconds_loses_nothing),
+        cmocka_unit_test(a_host_that_changes_its_network_keeps_the_connection),
+        cmocka_unit_test(and_so_does_one_that_has_none_for_a_while),
         cmocka_unit_test(an_idle_connection_needs_little_memory),
         cmocka_unit_test(both_ends_write_a_qlog),
     };

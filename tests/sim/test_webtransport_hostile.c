@@ -28,6 +28,7 @@ static struct {
     rogue_stream streams[STREAMS_MAX];
     size_t count;
     p2p_bytes datagram;
+    size_t again; /* streams that it opens anew when others are over */
     bool closed;
     p2p_reason reason;
 } rogue;
@@ -118,8 +119,13 @@ static void rogue_acked(p2p_quic_conn *conn, p2p_quic_stream *quic, size_t len, 
 }
 
 static void rogue_over(p2p_quic_conn *conn, p2p_quic_stream *quic) {
-    (void)conn;
-    (void)quic;
+    rogue_stream *own = rogue_of(quic);
+    if (rogue.again == 0)
+        return;
+    rogue.again--;
+    *own = (rogue_stream){.uni = own->uni, .bytes = own->bytes, .fin = own->fin};
+    check_ok(p2p_quic_stream_open(conn, &own->quic, own->uni));
+    p2p_quic_stream_want(conn, &own->quic);
 }
 
 static void rogue_datagram(p2p_quic_conn *conn, p2p_bytes bytes) {
@@ -283,6 +289,65 @@ static void a_dynamic_table_ends_the_connection(void **state) {
     ends_with(P2P_QPACK_ENCODER_STREAM_ERROR);
 }
 
+static void a_field_section_that_would_wait_for_another_stream_ends_the_connection(void **state) {
+    (void)state;
+    reset_rogue();
+    add_control();
+    /* Required Insert Count 1: blocked until the encoder stream brings an entry. */
+    add(false, P2P_LITERAL("\x01\x03\x02\x00\x80"), false);
+    ends_with(P2P_QPACK_DECOMPRESSION_FAILED);
+}
+
+/* One byte each is a whole field of the static table, or a run of the same letter. */
+static void a_bomb_of_fields_costs_nothing(void **state) {
+    (void)state;
+    static uint8_t many[4 + 2 + 12000], huge[16 + 16000];
+    p2p_writer w = p2p_writer_of(many, sizeof many);
+    reset_rogue();
+    add_control();
+    p2p_h3_put_frame(&w, P2P_H3_FRAME_HEADERS, 12002);
+    p2p_writer_bytes(&w, P2P_LITERAL("\x00\x00"));
+    memset(many + w.len, 0xd1, 12000);
+    size_t fields = add(false, p2p_bytes_of(many, w.len + 12000), true);
+    w = p2p_writer_of(huge, sizeof huge);
+    p2p_h3_put_frame(&w, P2P_H3_FRAME_HEADERS, 7 + 14990);
+    /* A literal whose value is 14 990 bytes of Huffman code, '0' five bits each. */
+    p2p_writer_bytes(&w, P2P_LITERAL("\x00\x00\x21x\xff\x8f\x74"));
+    size_t letters = add(false, p2p_bytes_of(huge, w.len + 14990), true);
+    world wide;
+    attack(&wide);
+    check(!rogue.closed);
+    check(rogue.streams[fields].reset == P2P_H3_MESSAGE_ERROR);
+    check(rogue.streams[letters].reset == P2P_H3_MESSAGE_ERROR);
+    check(wide.nodes[0]->mem.peak_bytes < 512 * 1024);
+    world_deinit(&wide);
+}
+
+static void ten_thousand_sessions_take_the_place_of_a_few(void **state) {
+    (void)state;
+
+    enum { AT_ONCE = STREAMS_MAX - 1, SESSIONS = 10000 };
+
+    world w;
+    reset_rogue();
+    add_control();
+    for (size_t i = 0; i < AT_ONCE; i++)
+        add(false, good_request, false);
+    rogue.again = SESSIONS;
+    attack(&w);
+    world_run(&w, 8 * P2P_SECOND);
+    check(rogue.again == 0);
+    check(!rogue.closed);
+    size_t accepted = 0, refused = 0;
+    for (size_t i = 1; i < rogue.count; i++) {
+        accepted += rogue.streams[i].got_len > 4 && rogue.streams[i].got[4] == 0xd9; /* 200 */
+        refused += rogue.streams[i].got_len > 4 && rogue.streams[i].got[4] != 0xd9;
+    }
+    check(accepted == P2P_WT_SESSIONS_MAX && refused == AT_ONCE - P2P_WT_SESSIONS_MAX);
+    check(w.nodes[0]->mem.peak_bytes < 1024 * 1024);
+    world_deinit(&w);
+}
+
 static void a_push_of_a_client_ends_the_connection(void **state) {
     (void)state;
     reset_rogue();
@@ -421,6 +486,9 @@ int main(void) {
         cmocka_unit_test(another_frame_before_settings_ends_the_connection),
         cmocka_unit_test(the_end_of_the_control_stream_ends_the_connection),
         cmocka_unit_test(a_dynamic_table_ends_the_connection),
+        cmocka_unit_test(a_field_section_that_would_wait_for_another_stream_ends_the_connection),
+        cmocka_unit_test(a_bomb_of_fields_costs_nothing),
+        cmocka_unit_test(ten_thousand_sessions_take_the_place_of_a_few),
         cmocka_unit_test(a_push_of_a_client_ends_the_connection),
         cmocka_unit_test(a_session_id_that_no_request_can_have_ends_the_connection),
         cmocka_unit_test(a_datagram_without_a_session_id_ends_the_connection),

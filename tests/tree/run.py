@@ -134,6 +134,18 @@ def check_hosts():
     return wrong
 
 
+def check_scripts():
+    """Every shell script can be read by its shell."""
+    files = subprocess.run(["git", "ls-files", "*.sh", "dev", ".ci/run"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    wrong = []
+    for name in files.split():
+        shell = "bash" if "bash" in (ROOT / name).read_text().split("\n", 1)[0] else "sh"
+        read = subprocess.run([shell, "-n", name], cwd=ROOT, capture_output=True, text=True)
+        if read.returncode != 0:
+            wrong.append(read.stderr.strip())
+    return wrong
+
+
 CHECKS = [check_layers, check_public, check_symbols, check_file_sizes, check_room_readmes, check_readme_program, check_hosts,
           check_spec]
 
