@@ -120,7 +120,7 @@ PEERS = {
     ),
     # py-libp2p: its ECDSA keys cannot sign (NotImplementedError).
     "py": Peer(
-        "py-libp2p/", ("tcp", "ws", "quic-v1"), ("tcp", "ws", "quic-v1"),
+        "py-libp2p/", ("tcp", "ws", "quic-v1", "webrtc-direct"), ("tcp", "ws", "quic-v1", "webrtc-direct"),
         keys=("ed25519", "secp256k1", "rsa"),
     ),
     # Browsers cannot listen, and a page cannot open a TCP or QUIC connection of its own. Firefox
@@ -137,6 +137,8 @@ PEERS = {
 
 PY_MPLEX = "py-libp2p 0.8.1's mplex stalls now and then when more than a little is under way, also against itself"
 PY_QUIC_CLOSE = "py-libp2p 0.8.1 drops what it has not read yet of a QUIC stream that the remote end closes at once"
+PY_RTC_CLOSE = "py-libp2p 0.8.1 resets a webrtc-direct stream whose other side has half closed, also with go-libp2p"
+PY_RTC_OPEN = "streams that py-libp2p 0.8.1 opens over webrtc-direct get no answer, also from go-libp2p"
 JS_PY_TLS = "js-libp2p does not find the libp2p extension in py-libp2p's certificate"
 FIREFOX_GO_CLOSE = "Firefox says 'Error in input stream' when go-libp2p closes both sides of a stream"
 
@@ -157,6 +159,11 @@ LIMITS = [
     (("js", "py", "*", "tls", "*", "*"), JS_PY_TLS),
     (("py", "*", "quic-v1", "*", "*", "identify"), PY_QUIC_CLOSE),
     (("py", "*", "quic-v1", "*", "*", OBSERVED), PY_QUIC_CLOSE),
+    *((("*", "py", "webrtc-direct", "*", "*", case), PY_RTC_CLOSE) for case in ("halfclose*", "streams:*", "perf:*")),
+    (("*", "py", "webrtc-direct", "*", "*", "open"), PY_RTC_OPEN),
+    (("*", "py", "webrtc-direct", "*", "*", OBSERVED), "py-libp2p 0.8.1 sends no observed address over webrtc-direct"),
+    *((("py", "*", "webrtc-direct", "*", "*", case), PY_RTC_OPEN)
+      for case in ("ping*", "identify", "perf:*", "halfclose*", "reset", "streams:*", "open", OBSERVED, "idle:*")),
     (("firefox", "go", "webtransport", "*", "*", "identify"), FIREFOX_GO_CLOSE),
     (("firefox", "go", "webtransport", "*", "*", OBSERVED), FIREFOX_GO_CLOSE),
     (("firefox", "go", "webtransport", "*", "*", "open"), FIREFOX_GO_CLOSE),

@@ -262,8 +262,9 @@ async def dial(options):
 def dialling_address(target):
     """What py-libp2p needs to see to make the transport that dials the target."""
     kinds = {protocol.name for protocol in target.protocols()}
-    if "quic-v1" in kinds:
-        return Multiaddr("/ip4/127.0.0.1/udp/0/quic-v1")
+    for kind in ("quic-v1", "webrtc-direct"):
+        if kind in kinds:
+            return Multiaddr(f"/ip4/127.0.0.1/udp/0/{kind}")
     return Multiaddr("/ip4/127.0.0.1/tcp/0" + ("/ws" if "ws" in kinds else ""))
 
 
