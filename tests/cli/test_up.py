@@ -623,7 +623,8 @@ def test_node_and_peers():
         dialled = node.act("/api/dial", {"addr": other})
         peer = other.rsplit("/", 1)[1]
         assert dialled["peer"] == peer and dialled["transport"] == "tcp" and dialled["setup_ms"] > 0
-        node.until("^identified")
+        line = node.until("^identified")
+        assert re.fullmatch(r"identified    12D3…\w{6}  c-libp2p/[0-9.]+, speaks ping perf echo", line), line
         (p,) = node.get("/api/peers")["peers"]
         assert p["peer"] == peer and p["agent"].startswith("c-libp2p/") and "/ipfs/ping/1.0.0" in p["protocols"]
         (c,) = p["connections"]
