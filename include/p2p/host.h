@@ -217,9 +217,11 @@ typedef struct p2p_peer_info {
     size_t protocol_count;
     const p2p_bytes *protocols;
     size_t addr_count;
-    const p2p_multiaddr *addrs; /* listen addresses */
-    bool addrs_signed;          /* they come from a signed peer record */
-    p2p_multiaddr observed;     /* how the peer sees this host; len 0 if it did not say */
+    const p2p_multiaddr *addrs; /* listen addresses; the connection vouches for them */
+    /* The same as a peer record to pass on to others, unread; p2p_peer_record_open verifies it.
+     * Empty: the peer sent none. */
+    p2p_bytes signed_record;
+    p2p_multiaddr observed; /* how the peer sees this host; len 0 if it did not say */
 } p2p_peer_info;
 
 typedef enum p2p_event_type {

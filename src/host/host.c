@@ -24,6 +24,10 @@ typedef struct app_timer {
 
 static void on_interfaces(p2p_env *env, const p2p_sockaddr *addrs, size_t count) {
     p2p_swarm_set_interfaces(&env->host->swarm, addrs, count);
+    for (p2p_list *node = env->watchers.next; node != &env->watchers; node = node->next) {
+        p2p_watcher *watcher = P2P_CONTAINER(node, p2p_watcher, node);
+        watcher->interfaces(watcher, addrs, count);
+    }
 }
 
 static void init_env(p2p_host *host, const p2p_config *config, p2p_time now) {
@@ -47,6 +51,7 @@ static void init_env(p2p_host *host, const p2p_config *config, p2p_time now) {
     env->io.interfaces = on_interfaces;
     p2p_list_init(&env->ready);
     p2p_list_init(&env->calls);
+    p2p_list_init(&env->watchers);
     env->ws_origins = config->ws_origins;
     p2p_list_init(&env->dead);
 }

@@ -154,7 +154,8 @@ static p2p_err start_client(p2p_quic_conn *conn) {
     p2p_quic_callbacks(&callbacks);
     fill_settings(conn, &settings);
     fill_params(conn, &params);
-    p2p_quic_path_of(&path, p2p_udp_local(conn->user.sock), &conn->remote);
+    conn->path_local = *p2p_udp_local(conn->user.sock);
+    p2p_quic_path_of(&path, &conn->path_local, &conn->remote);
     if (ngtcp2_conn_client_new(&conn->ng, &conn->first, &scid, &path.path, NGTCP2_PROTO_VER_V1,
             &callbacks, &settings, &params, &endpoint->mem, conn) != 0) {
         conn->ng = NULL; /* freed, but not cleared */
@@ -220,7 +221,8 @@ static p2p_err start_server(p2p_quic_conn *conn, const p2p_quic_arrival *in,
     }
     params.stateless_reset_token_present = 1;
     p2p_quic_reset_token(endpoint, params.stateless_reset_token, scid.data, scid.datalen);
-    p2p_quic_path_of(&path, p2p_udp_local(in->sock), &in->from->remote);
+    conn->path_local = *p2p_udp_local(in->sock);
+    p2p_quic_path_of(&path, &conn->path_local, &in->from->remote);
     if (ngtcp2_conn_server_new(&conn->ng, &hd->scid, &scid, &path.path, hd->version, &callbacks,
             &settings, &params, &endpoint->mem, conn) != 0) {
         conn->ng = NULL; /* freed, but not cleared */
@@ -307,7 +309,8 @@ static void leave_tomb(p2p_quic_conn *conn, const ngtcp2_ccerr *why) {
     if (conn->user.sock == NULL)
         return;
     if (last.len > 0) {
-        p2p_err lost = p2p_udp_send(conn->user.sock, &conn->remote, &conn->local, last);
+        p2p_sockaddr source = p2p_quic_conn_source(conn);
+        p2p_err lost = p2p_udp_send(conn->user.sock, &conn->remote, &source, last);
         (void)lost; /* the peer's idle time-out tells it as well */
     }
     p2p_quic_bury(conn->endpoint, conn->user.sock, cids, count, conn->initial_key, last);

@@ -41,7 +41,9 @@ struct p2p_quic_conn {
     uint32_t burst_left; /* packets the stream at the head may fill before the next has its turn */
     p2p_sockaddr remote; /* at the start; afterwards where packets come from */
     p2p_sockaddr local;  /* own address in the datagram that came last; family 0: not known */
-    p2p_time progress;   /* the latest acknowledgement of stream data, or start of sending */
+    p2p_sockaddr path_local; /* this end of the path, as ngtcp2 knows it; see migration.c */
+    bool astray;             /* the machine has lost `local` */
+    p2p_time progress;       /* the latest acknowledgement of stream data, or start of sending */
     p2p_time narrow_until, narrow_for; /* large packets do not arrive: see packets.c */
     size_t unpaced;                    /* bytes sent that pacing does not count yet */
     p2p_quic_held *held;
@@ -98,6 +100,13 @@ void p2p_quic_conn_datagram(p2p_quic_conn *conn, const p2p_quic_arrival *in);
 bool p2p_quic_conn_draw(
     p2p_udp_sender *sender, uint8_t *dst, size_t cap, size_t max_segments, p2p_datagrams *out);
 void p2p_quic_conn_fire(p2p_timer *timer, p2p_time now);
+
+/* --- migration.c --- */
+
+/* The machine's own addresses are these now. */
+void p2p_quic_conn_interfaces(p2p_quic_conn *conn, const p2p_sockaddr *addrs, size_t count);
+/* Where to send from; family 0: let the system choose. */
+p2p_sockaddr p2p_quic_conn_source(const p2p_quic_conn *conn);
 
 /* --- callbacks.c --- */
 

@@ -128,6 +128,13 @@ static bool datagram_in(p2p_udp_consumer *consumer, p2p_udp_sock *sock, uint8_t 
     return true;
 }
 
+/* The machine's own addresses have changed. */
+static void interfaces(p2p_watcher *watcher, const p2p_sockaddr *addrs, size_t count) {
+    p2p_quic_endpoint *endpoint = P2P_CONTAINER(watcher, p2p_quic_endpoint, watcher);
+    for (p2p_list *node = endpoint->conns.next; node != &endpoint->conns; node = node->next)
+        p2p_quic_conn_interfaces(P2P_CONTAINER(node, p2p_quic_conn, node), addrs, count);
+}
+
 /* --- life --- */
 
 static void free_endpoint(p2p_udp_consumer *consumer) {
@@ -138,6 +145,7 @@ static void free_endpoint(p2p_udp_consumer *consumer) {
     p2p_map_deinit(&endpoint->cids);
     p2p_map_deinit(&endpoint->initials);
     p2p_map_deinit(&endpoint->resets);
+    p2p_list_remove(&endpoint->watcher.node);
     p2p_quic_tls_context_free(endpoint->tls);
     p2p_timers_forget(&env->timers, &endpoint->tombs_timer);
     p2p_wipe(endpoint->reset_key, sizeof endpoint->reset_key);
@@ -173,6 +181,8 @@ static p2p_err new_endpoint(p2p_quic_endpoint **out, p2p_env *env, p2p_udp *udp)
     endpoint->consumer.datagram = datagram_in;
     endpoint->consumer.free = free_endpoint;
     p2p_udp_add_consumer(udp, &endpoint->consumer);
+    endpoint->watcher.interfaces = interfaces;
+    p2p_list_push(&env->watchers, &endpoint->watcher.node);
     *out = endpoint;
     return P2P_OK;
 }

@@ -37,6 +37,7 @@ typedef struct p2p_quic_allowance {
 
 struct p2p_quic_endpoint {
     p2p_udp_consumer consumer;
+    p2p_watcher watcher;
     p2p_env *env;
     p2p_udp *udp;
     ngtcp2_mem mem;

@@ -27,15 +27,16 @@ enum {
 /* --- in --- */
 
 /*
- * The local end of the path is the socket, not the address a datagram came to: a host's own
- * addresses are its own business, and answers go out from where the last datagram came in.
+ * The local end of the path is the socket, not the address a datagram came to: which of a host's
+ * own addresses a peer uses is the peer's business, and answers go out from where the last datagram
+ * came in. Only when the host loses that address the path is another (migration.c).
  */
 void p2p_quic_conn_datagram(p2p_quic_conn *conn, const p2p_quic_arrival *in) {
     p2p_quic_path path;
     ngtcp2_pkt_info info = {.ecn = in->from->ecn};
     if (conn->over || conn->ng == NULL || in->sock != conn->user.sock)
         return;
-    p2p_quic_path_of(&path, p2p_udp_local(in->sock), &in->from->remote);
+    p2p_quic_path_of(&path, &conn->path_local, &in->from->remote);
     conn->busy = true;
     int rv = ngtcp2_conn_read_pkt(
         conn->ng, &path.path, &info, in->data, in->len, conn->endpoint->env->now);
@@ -44,8 +45,10 @@ void p2p_quic_conn_datagram(p2p_quic_conn *conn, const p2p_quic_arrival *in) {
         p2p_quic_conn_fail(conn, rv);
         return;
     }
-    if (in->from->local.family != 0)
+    if (in->from->local.family != 0) {
         conn->local = in->from->local;
+        conn->astray = false;
+    }
     if (conn->outbound && !conn->answered) {
         conn->answered = true;
         if (conn->app->answered != NULL && !conn->closing)
@@ -229,7 +232,7 @@ static bool draw_held(p2p_quic_conn *conn, uint8_t *dst, size_t cap, p2p_datagra
     if (fits) {
         memcpy(dst, held->bytes, held->len);
         *out = (p2p_datagrams){.remote = held->remote,
-            .local = conn->local,
+            .local = p2p_quic_conn_source(conn),
             .len = held->len,
             .segment = held->len,
             .ecn = held->ecn};
@@ -250,7 +253,7 @@ static bool write_batch(
                          : ngtcp2_conn_get_max_tx_udp_payload_size(conn->ng);
     size_t quantum = ngtcp2_conn_get_send_quantum(conn->ng);
     size_t count = 0;
-    *out = (p2p_datagrams){.local = conn->local};
+    *out = (p2p_datagrams){.local = p2p_quic_conn_source(conn)};
     while (count < max_segments && out->len < quantum) {
         size_t size = count == 0 ? largest : out->segment;
         ngtcp2_path_storage path;

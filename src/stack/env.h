@@ -27,6 +27,13 @@ typedef struct p2p_env_part {
     void (*free)(struct p2p_env_part *part);
 } p2p_env_part;
 
+/* Wants to know when the machine's own addresses change. Embedded in its owner, which takes it out
+ * of the list when it goes. */
+typedef struct p2p_watcher {
+    p2p_list node;
+    void (*interfaces)(struct p2p_watcher *watcher, const p2p_sockaddr *addrs, size_t count);
+} p2p_watcher;
+
 typedef struct p2p_env {
     p2p_time now; /* of the input being worked on */
     const p2p_mem *mem;
@@ -35,11 +42,12 @@ typedef struct p2p_env {
     p2p_timers timers;
     p2p_chunk_pool chunks;
     p2p_io io;
-    p2p_list ready;   /* p2p_stream.ready: callbacks are due */
-    p2p_list starved; /* p2p_stream.ready: a write found the pool of chunks exhausted. Initialised
-                         by the first such stream */
-    p2p_list calls;   /* p2p_call.node: other callbacks of the application that are due */
-    p2p_list dead;    /* p2p_dead.node: to be freed at the end of the turn */
+    p2p_list ready;    /* p2p_stream.ready: callbacks are due */
+    p2p_list starved;  /* p2p_stream.ready: a write found the pool of chunks exhausted. Initialised
+                          by the first such stream */
+    p2p_list calls;    /* p2p_call.node: other callbacks of the application that are due */
+    p2p_list watchers; /* p2p_watcher.node */
+    p2p_list dead;     /* p2p_dead.node: to be freed at the end of the turn */
     p2p_identity *identity;
     const p2p_limits *limits;
     const p2p_timeouts *timeouts;

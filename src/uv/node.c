@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 enum { POSTS_MAX = 1024 };
@@ -132,9 +133,12 @@ static p2p_err start_host(p2p_node *node, const p2p_config *config) {
     }
     if (err == P2P_OK)
         err = p2p_host_new(&node->host, &filled, uv_hrtime());
-    if (err == P2P_OK)
-        p2p_uv_driver_start(&node->driver, node->host);
-    return err;
+    if (err != P2P_OK)
+        return err;
+    p2p_uv_driver_start(&node->driver, node->host);
+    P2P_LOG(&config->log, P2P_LOG_INFO, "uv", 0, p2p_host_now(node->host),
+        "offload of datagram sockets: %s", node->driver.offload);
+    return P2P_OK;
 }
 
 static void free_memory(p2p_node *node) {

@@ -50,7 +50,7 @@ static void note(node *self, const p2p_event *event) {
     t->times++;
     t->protocols = event->info->protocol_count;
     t->addrs = event->info->addr_count;
-    t->is_signed = event->info->addrs_signed;
+    t->is_signed = event->info->signed_record.len > 0;
     t->when = w.now;
 }
 

@@ -405,7 +405,8 @@ static void send_datagram(node *n, sim_socket *s, const p2p_datagrams *d, p2p_by
     world *w = n->world;
     sim_socket *to = find_bound(w, DATAGRAM, &d->remote);
     w->datagrams++;
-    if (to == NULL)
+    bool wrong_source = d->local.family == 4 && memcmp(d->local.ip, n->ip.ip, 4) != 0;
+    if (to == NULL || wrong_source)
         return;
     const link *l = world_path(w, n, to->owner);
     if (l->down || l->no_udp || (l->mtu > 0 && bytes.len > l->mtu) ||
@@ -810,6 +811,17 @@ size_t world_raw_send(node *n, p2p_socket socket, p2p_bytes bytes) {
         return 0;
     send_bytes(n, s, bytes);
     return bytes.len;
+}
+
+p2p_socket world_raw_bind(node *n, uint16_t port) {
+    p2p_sockaddr local = n->ip;
+    local.port = port;
+    new_socket(n, ++n->next_socket, DATAGRAM, &local)->open = true;
+    return n->next_socket;
+}
+
+void world_raw_datagram(node *n, p2p_socket socket, const p2p_sockaddr *to, p2p_bytes bytes) {
+    send_datagram(n, find_socket(n, socket), &(p2p_datagrams){.remote = *to}, bytes);
 }
 
 void world_raw_close(node *n, p2p_socket socket, bool abort) {

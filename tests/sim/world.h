@@ -113,6 +113,9 @@ p2p_socket world_raw_connect(node *n, const node *to, uint16_t port);
 void world_raw_listen(node *n, uint16_t port);
 size_t world_raw_send(node *n, p2p_socket socket, p2p_bytes bytes);
 void world_raw_close(node *n, p2p_socket socket, bool abort);
+/* The same for datagrams, which arrive as DATAGRAM. */
+p2p_socket world_raw_bind(node *n, uint16_t port);
+void world_raw_datagram(node *n, p2p_socket socket, const p2p_sockaddr *to, p2p_bytes bytes);
 /* Frees the node's host now, as a crash would: its sockets vanish without a word. */
 void world_kill(node *n);
 link *world_path(world *w, const node *a, const node *b);

@@ -10,6 +10,12 @@ typedef struct asker {
     cli_client client;
 } asker;
 
+static bool addrs_are_signed(const p2p_peer_info *info) {
+    static p2p_peer_record record;
+    return info->signed_record.len > 0 &&
+           p2p_peer_record_open(&record, info->signed_record) == P2P_OK;
+}
+
 static void print_json(cli_program *p, const p2p_conn *conn, const p2p_peer_info *info) {
     static cli_json j;
     char text[CLI_ADDR_TEXT];
@@ -19,7 +25,7 @@ static void print_json(cli_program *p, const p2p_conn *conn, const p2p_peer_info
     cli_json_bytes(&j, "protocol_version", info->protocol_version);
     if (info->observed.len > 0)
         cli_json_addr(&j, "observed", &info->observed, NULL);
-    cli_json_bool(&j, "addrs_signed", info->addrs_signed);
+    cli_json_bool(&j, "addrs_signed", addrs_are_signed(info));
     cli_json_list(&j, "protocols");
     for (size_t i = 0; i < info->protocol_count; i++)
         cli_json_item(&j, info->protocols[i]);
@@ -45,9 +51,9 @@ static void print_text(cli_program *p, const p2p_conn *conn, const p2p_peer_info
     for (size_t i = 0; i < info->protocol_count; i++)
         cli_say(out, CLI_PLAIN, "protocol  %.*s", (int)info->protocols[i].len,
             (const char *)info->protocols[i].ptr);
+    const char *note = addrs_are_signed(info) ? " (signed)" : "";
     for (size_t i = 0; i < info->addr_count; i++)
-        cli_say(out, CLI_PLAIN, "address   %s%s", cli_addr_text(text, &info->addrs[i], NULL),
-            info->addrs_signed ? " (signed)" : "");
+        cli_say(out, CLI_PLAIN, "address   %s%s", cli_addr_text(text, &info->addrs[i], NULL), note);
 }
 
 static void on_event(cli_program *p, p2p_host *host, const p2p_event *event) {

@@ -184,7 +184,7 @@ static void put_info(p2p_writer *w, const p2p_peer_info *info) {
     p2p_writer_uvarint(w, info->addr_count);
     for (size_t i = 0; i < info->addr_count; i++)
         put_multiaddr(w, &info->addrs[i]);
-    p2p_writer_u8(w, info->addrs_signed);
+    put_bytes(w, info->signed_record);
     put_multiaddr(w, &info->observed);
 }
 

@@ -5,9 +5,6 @@
 const LOOPBACK = /^\/(ip4\/127\.|ip6\/::1\/|dns[46]?\/localhost\/)/
 const PRIVATE = /^\/(ip4\/(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.)|ip6\/(f[cd]|fe80))/i
 
-// How many addresses of one transport are tried before it counts as failed.
-export const MOST_TRIES = 3
-
 export function reach (address) {
   if (LOOPBACK.test(address)) return 'loopback'
   return PRIVATE.test(address) ? 'private' : 'public'
@@ -28,14 +25,19 @@ export function withoutHashes (address) {
   return address.replace(/\/certhash\/[^/]+/g, '').replace(/\/p2p\/[^/]+$/, '')
 }
 
-// The addresses to dial, best first: the host that the page came from, then the node's own order (loopback, local network,
-// public). A page from another machine does not try loopback, which would be that machine itself. Firefox sends nothing to
-// loopback for WebRTC.
+// The addresses to dial, best first: the one that the page came from, then one of each kind in the node's own order (loopback, local
+// network, public), because what fails for one fails for all of its kind. A page from another machine does not try loopback, which
+// would be that machine itself. Firefox sends nothing to loopback for WebRTC.
 export function candidates (addresses, { pageHost, skipLoopback = false }) {
   const pageIsLocal = isLoopbackHost(pageHost)
   const usable = addresses.filter(address => reach(address) !== 'loopback' || (pageIsLocal && !skipLoopback))
-  const first = usable.filter(address => hostOf(address) === pageHost)
-  return [...first, ...usable.filter(address => !first.includes(address))].slice(0, MOST_TRIES)
+  const sameHost = usable.filter(address => hostOf(address) === pageHost)
+  const kinds = new Set()
+  return [...sameHost, ...usable].filter(address => {
+    const fresh = !kinds.has(reach(address))
+    kinds.add(reach(address))
+    return fresh
+  })
 }
 
 export function isLoopbackHost (host) {

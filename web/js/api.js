@@ -1,43 +1,66 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-// The node's own HTTP interface (docs/operating.md): what it is, who is connected, what happens, and the few things that it can be
-// asked to do. Dispatches `up` with the node's description (again after each restart), `gone`, and the node's events.
+// The node's own HTTP interface (docs/http-api.md): what it is, who is connected, what happens, and the few things that it can be
+// asked to do. Dispatches `up` with the node's description (again after each interruption), `gone`, and the node's events.
 
 const RETRY = 1000
+const UNSEEN = 10_000
 const EVENTS = ['connected', 'disconnected', 'identified', 'inbound-failed', 'addresses', 'hello', 'stats']
 
 export class NodeApi extends EventTarget {
   node = undefined // what /api/node said last; undefined while the node is gone
 
   start () {
+    document.addEventListener('visibilitychange', () => {
+      if (document.hidden) this.hush()
+      this.listen()
+    })
     this.listen()
   }
 
+  // A tab that nobody sees only looks now and then: a browser opens six connections to one server, and if each tab kept one for
+  // events, the seventh would not load.
   listen () {
-    const source = new EventSource('/api/events')
-    source.onopen = () => this.describe().catch(() => this.gone(source))
-    source.onerror = () => this.gone(source)
-    for (const type of EVENTS) {
-      source.addEventListener(type, event => this.tell(type, JSON.parse(event.data)))
+    clearTimeout(this.timer)
+    if (document.hidden) {
+      this.look()
+      this.timer = setTimeout(() => this.listen(), UNSEEN)
+    } else if (this.source == null) {
+      const source = this.source = new EventSource('/api/events')
+      source.onopen = () => this.look(true)
+      source.onerror = () => this.interrupted(source)
+      for (const type of EVENTS) source.addEventListener(type, event => this.tell(type, JSON.parse(event.data)))
     }
-    this.source = source
+  }
+
+  hush () {
+    this.source?.close()
+    this.source = undefined
   }
 
   // EventSource would try again by itself, but Firefox gives up after the first refusal.
-  gone (source) {
+  interrupted (source) {
     if (this.source !== source) return
-    source.close()
-    this.source = undefined
-    this.node = undefined
-    this.tell('gone')
-    setTimeout(() => this.listen(), RETRY)
+    this.hush()
+    this.look()
+    this.timer = setTimeout(() => this.listen(), RETRY)
   }
 
-  async describe () {
-    const node = await this.get('/api/node')
-    node.clock = node.now_ms - Date.now() // add to this browser's clock to get the node's
-    this.node = node
-    this.tell('up', node)
+  // Finds out whether the node is there. Where it refuses events (too many listen), it is asked again and again, and only news is told.
+  async look (fresh = false) {
+    const before = this.node
+    try {
+      this.node = await this.describe()
+      if (fresh || this.node.started_ms !== before?.started_ms) this.tell('up', this.node)
+    } catch {
+      this.node = undefined
+      if (before != null || !this.told) this.tell('gone')
+    }
+    this.told = true
+  }
+
+  describe () {
+    return this.get('/api/node')
   }
 
   peers () {

@@ -27,12 +27,12 @@ export class Sparkline {
   }
 }
 
-// The newest value stands at the right edge; zero is at the bottom, and the highest value a little below the top.
+// The line grows to the right edge, and moves on from there. Zero is at the bottom, and the highest value a little below the top.
 export function place (values) {
   const shown = values.slice(-POINTS)
   const top = Math.max(...shown, 0.1) * 1.15
   return shown.map((value, i) => {
-    const x = WIDTH - 4 - (shown.length - 1 - i) * (WIDTH - 8) / (POINTS - 1)
+    const x = 4 + i * (WIDTH - 8) / (POINTS - 1)
     const y = HEIGHT - 3 - (HEIGHT - 6) * value / top
     return [round(x), round(y)]
   })

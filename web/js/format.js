@@ -21,6 +21,11 @@ export function milliseconds (ms) {
   return `${Math.round(ms / 1000)} s`
 }
 
+// A step of a connection: tenths would be noise.
+export function duration (ms) {
+  return ms < 1 ? '<1 ms' : `${Math.round(ms)} ms`
+}
+
 export function age (ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000))
   if (seconds < MINUTE) return `${seconds} s`
@@ -40,4 +45,13 @@ export function shortPeer (peer) {
 
 export function plural (count, one, many = `${one}s`) {
   return `${count} ${count === 1 ? one : many}`
+}
+
+// "js-libp2p/3.3.11 browser/Mozilla/5.0 (…) Firefox/153.0" is long.
+export function agentText (agent) {
+  if (!agent) return '–'
+  const product = agent.split(' ')[0]
+  if (!/ browser\//.test(agent)) return product
+  const browser = ['Firefox', 'Edg', 'Chrome', 'Safari'].find(name => agent.includes(`${name}/`)) ?? 'a browser'
+  return `${product} in ${browser.replace('Edg', 'Edge')}`
 }

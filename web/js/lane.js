@@ -10,13 +10,18 @@ import { candidates, isLoopbackHost, reach } from './addrs.js'
 import { measure } from './perf.js'
 import { Pinger } from './ping.js'
 import { STEP_OF_EVENT } from './steps.js'
-import { cannotDial, explain } from './why.js'
+import { cannotDial, explain, TOO_LATE } from './why.js'
 
 const DIAL_TIMEOUT = 8000 // one address; ICE alone may take five seconds to give up
 const PING_INTERVAL = 1000
 const PING_TIMEOUT = 4000
 const PERF_TIMEOUT = 30_000
 const MOST_ROUND_TRIPS = 60
+
+const ELSEWHERE = {
+  why: 'This page came from another machine, and the node says only its loopback addresses.',
+  try: 'See with which --listen the node was started, and whether it has a network.'
+}
 
 export class Lane extends EventTarget {
   constructor (transport, tab, browser) {
@@ -35,10 +40,11 @@ export class Lane extends EventTarget {
     const controller = this.controller = new AbortController()
     this.addresses = addresses
     this.failure = this.throughput = this.connection = undefined
+    this.resetSteps()
     const usable = this.usable(addresses)
     const reason = cannotDial(this.transport.id, addresses, this.browser)
     if (reason != null) return this.failed(reason)
-    if (usable.length === 0) return this.failed(cannotDial(this.transport.id, [], this.browser))
+    if (usable.length === 0) return this.failed(ELSEWHERE)
     for (const address of usable) {
       await this.dial(address, controller)
       if (controller.signal.aborted || this.state !== 'failed') return
@@ -63,7 +69,7 @@ export class Lane extends EventTarget {
     this.started = performance.now()
     this.become('dialling')
     const dial = new AbortController()
-    const timer = setTimeout(() => dial.abort(new Error('no answer in time')), DIAL_TIMEOUT)
+    const timer = setTimeout(() => dial.abort(new Error(TOO_LATE)), DIAL_TIMEOUT)
     const signal = AbortSignal.any([dial.signal, controller.signal])
     const onProgress = event => {
       if (controller.signal.aborted) return
@@ -115,6 +121,7 @@ export class Lane extends EventTarget {
 
   connected (connection) {
     this.connection = connection
+    this.hasWorked = true
     this.roundTrips = []
     connection.addEventListener('close', () => { if (this.connection === connection) this.lost() })
     this.become('connected')
@@ -142,11 +149,11 @@ export class Lane extends EventTarget {
     this.throughput = {}
     this.changed()
     try {
-      const report = (direction, rate) => {
-        this.throughput[direction] = rate
+      const report = (direction, count) => {
+        this.throughput = { direction, count }
         this.changed()
       }
-      this.throughput = { ...await measure(this.connection, report, AbortSignal.timeout(PERF_TIMEOUT)), done: true }
+      this.throughput = await measure(this.connection, report, AbortSignal.timeout(PERF_TIMEOUT))
     } catch (error) {
       this.throughput = { error: error.message }
     } finally {

@@ -5,9 +5,9 @@
 import { withoutHashes } from './addrs.js'
 import { median, Sparkline } from './chart.js'
 import { el, setText } from './dom.js'
-import { milliseconds, rate } from './format.js'
+import { bytes, duration, milliseconds, rate } from './format.js'
 
-const STATE = { waiting: 'Waiting', dialling: 'Connecting…', connected: 'Connected', failed: 'Not connected', lost: 'Lost' }
+const STATE = { waiting: 'Waiting', dialling: 'Connecting…', connected: 'Connected', failed: 'Not connected', lost: 'Lost; tries again' }
 const STEP_STATE = { todo: 'to come', now: 'under way', done: 'done', failed: 'failed' }
 
 export class LaneView {
@@ -22,13 +22,13 @@ export class LaneView {
     this.speed = el('span.lane-speed')
     this.test = el('button.quiet', { type: 'button', 'aria-describedby': title, onclick: () => lane.measureThroughput() }, 'Test speed')
     this.retry = el('button.quiet', { type: 'button', 'aria-describedby': title, onclick: () => lane.again() }, 'Try again')
-    this.live = el('div.lane-live', {}, this.spark.element, this.roundTrip, this.test, this.speed)
+    this.live = el('div.lane-live', {}, this.spark.element, this.roundTrip, this.test)
     this.why = el('div.lane-why', { role: 'status' })
     this.details = el('dl.lane-details')
     this.element = el('li.lane', { 'data-transport': transport.id, 'aria-labelledby': title },
-      el('div.lane-head', {}, el('div', {}, el('h3', { id: title }, transport.name), el('p.lane-text', {}, transport.text)), this.state),
-      this.track, this.live, this.why, this.retry,
-      el('details', {}, el('summary', {}, 'What happens at each step'), this.details))
+      el('div.lane-head', {}, el('div', {}, el('h3', { id: title }, transport.name), el('p.lane-text', {}, transport.text)), el('div.lane-now', {}, this.state, this.speed)),
+      this.track, this.why,
+      el('div.lane-foot', {}, el('details', {}, el('summary', {}, 'What happens at each step'), this.details), this.live, this.retry))
     this.drawSteps()
     lane.addEventListener('change', () => this.schedule())
     this.show()
@@ -60,11 +60,11 @@ export class LaneView {
   show () {
     const { lane } = this
     this.element.dataset.state = lane.state
-    setText(this.state, lane.state === 'connected' ? `Connected in ${milliseconds(lane.connectMs)}` : STATE[lane.state])
+    setText(this.state, lane.state === 'connected' ? `Connected in ${duration(lane.connectMs)}` : STATE[lane.state])
     lane.steps.forEach((step, i) => {
       const { item, time, spoken } = this.steps[i]
       item.dataset.state = step.state
-      setText(time, step.ms == null ? '' : milliseconds(step.ms))
+      setText(time, step.ms == null ? '' : duration(step.ms))
       setText(spoken, `, ${STEP_STATE[step.state]}`)
     })
     setText(this.address, lane.address == null ? 'none yet' : withoutHashes(lane.address))
@@ -79,8 +79,9 @@ export class LaneView {
     this.spark.show(roundTrips)
     setText(this.roundTrip, roundTrips.length === 0 ? 'measuring…' : `${milliseconds(median(roundTrips.slice(-5)))} round trip`)
     this.test.disabled = measuring === true
+    this.speed.hidden = state !== 'connected'
     setText(this.speed, speedText(throughput))
-    this.speed.dataset.done = throughput?.done === true
+    this.speed.dataset.done = throughput?.down != null
   }
 
   showFailure () {
@@ -99,8 +100,6 @@ export class LaneView {
 function speedText (throughput) {
   if (throughput == null) return ''
   if (throughput.error != null) return `The test stopped: ${throughput.error}`
-  const parts = []
-  if (throughput.up != null) parts.push(`↑ ${rate(throughput.up)}`)
-  if (throughput.down != null) parts.push(`↓ ${rate(throughput.down)}`)
-  return parts.join('  ') || 'starting…'
+  if (throughput.down != null) return `↑ ${rate(throughput.up)}  ↓ ${rate(throughput.down)}`
+  return throughput.count == null ? 'starting…' : `${bytes(throughput.count)} ${throughput.direction}…`
 }

@@ -39,19 +39,35 @@ export class Lanes extends EventTarget {
     for (const type of ['failed', 'dialling']) lane.addEventListener(type, () => this.changed())
   }
 
-  // The node is there, perhaps again: every lane that does not live is dialled. After a restart the old connections are dead, even
-  // where the browser has not noticed.
+  // The node is there, perhaps again. After a restart the old connections are dead, even where the browser has not noticed. Without a
+  // restart a lane that has never worked is not tried again: a tab can make only some hundred WebRTC connections in its life.
   nodeIs (node) {
-    const restarted = this.started != null && this.started !== node.started_ms
+    const restarted = this.started !== node.started_ms
     this.started = node.started_ms
     this.node = node
     for (const lane of this.all) {
-      if (restarted || lane.state !== 'connected') lane.connect(addressesFor(lane.transport.id, node, this.browser))
+      const dead = lane.state === 'lost' || (lane.state === 'failed' && lane.hasWorked)
+      if (restarted || dead) lane.connect(addressesFor(lane.transport.id, node, this.browser))
+    }
+  }
+
+  // The node has other addresses now: a lane that failed gets another try if it has anything new to try.
+  addressesAre (node) {
+    for (const lane of this.all) {
+      const addresses = addressesFor(lane.transport.id, node, this.browser)
+      const known = lane.addresses?.join() === addresses.join()
+      lane.addresses = addresses
+      if (lane.state === 'failed' && !known) lane.again()
     }
   }
 
   nodeIsGone () {
     this.node = undefined
+  }
+
+  // Says goodbye, so that the node need not wait for silence.
+  leave () {
+    for (const lane of this.all) lane.connection?.abort(new Error('the page was closed'))
   }
 
   changed () {

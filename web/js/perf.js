@@ -8,15 +8,16 @@ import { receive, send } from './streams.js'
 
 const PERF = '/perf/1.0.0'
 const BLOCK = new Uint8Array(64 * 1024)
-const SECONDS = 1.5
+const SECONDS = 1
 const LEAST = 1 << 20
 const MOST = 64 << 20
 
-// Uploads for a while, then asks for as much as the upload makes one expect. report(direction, bytes per second) is called as it
-// goes. The upload counts as done when the node has read all of it, which its first answer shows.
+// Uploads for a while, then asks for as much as the upload makes one expect. Resolves to bytes per second each way; report(text
+// of what moves, bytes) is called as it goes. The upload counts as done when the node has read all of it, which its answer shows:
+// a browser takes bytes faster than it sends them.
 export async function measure (connection, report, signal) {
-  const up = await upload(connection, rate => report('up', rate), signal)
-  const down = await download(connection, clamp(up * SECONDS), rate => report('down', rate), signal)
+  const up = await upload(connection, sent => report('sent', sent), signal)
+  const down = await download(connection, clamp(up * SECONDS), received => report('received', received), signal)
   return { up, down }
 }
 
@@ -30,7 +31,7 @@ async function upload (connection, report, signal) {
     signal.throwIfAborted()
     await send(stream, BLOCK)
     sent += BLOCK.length
-    report(sent / secondsSince(start))
+    report(sent)
     if (sent % (16 * BLOCK.length) === 0) await breath()
   }
   await stream.close({ signal })
@@ -44,7 +45,7 @@ async function download (connection, size, report, signal) {
   let received = 0
   const answer = receive(stream, bytes => {
     received += bytes.length
-    report(received / secondsSince(start))
+    report(received)
   })
   await Promise.all([stream.close({ signal }), answer])
   if (received !== size) throw new Error(`${received} bytes came instead of ${size}`)

@@ -49,14 +49,14 @@ export const TRANSPORTS = [
     id: 'webrtc-direct',
     tag: '@libp2p/webrtc-direct',
     name: 'WebRTC-direct',
-    text: 'The technique of video calls, straight to a server. Version 1, as js-libp2p has it.',
+    text: 'The technique of video calls, straight to a node. Version 1.',
     steps: WEBRTC
   },
   {
     id: 'webrtc-direct-v2',
     tag: '@c-libp2p/webrtc-direct-v2',
-    name: 'WebRTC-direct 2',
-    text: 'The same without editing what the browser says: it works also where browsers forbid that.',
+    name: 'WebRTC-direct, version 2',
+    text: 'The same, also where browsers forbid a trick of version 1.',
     steps: WEBRTC
   }
 ]

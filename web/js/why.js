@@ -5,7 +5,10 @@
 
 import { isLoopbackHost, reach } from './addrs.js'
 
-const TOO_OLD = 'Update the browser: Chromium 111, Firefox 114 and Safari 26.4 or newer have it.'
+// What a lane says when it gives up.
+export const TOO_LATE = 'no answer in time'
+
+const TOO_OLD = 'Use a newer browser: Chromium 116 or Firefox 125 at least.'
 const HASHES_CHANGE = 'Reload the page: it asks the node for its addresses of today.'
 const FIREWALL = port => `Look for a firewall that drops UDP${port ? ` on port ${port}` : ''}; on the node’s machine: allow it there.`
 
@@ -38,6 +41,9 @@ export function explain (transport, step, message, address, browser) {
   if (/SDP is modified|munging/i.test(message)) {
     return { why: 'This browser forbids version 1’s way to say who it is (it edits the browser’s own offer).', try: 'Nothing to do: version 2 beside it does without.' }
   }
+  if (step === 'noise' && message === TOO_LATE) {
+    return { why: 'Somebody answered, but the handshake did not end in time.', try: 'Try again. If it stays so, is the machine or the network very busy?' }
+  }
   if (step === 'noise') return { why: 'Somebody answered, but did not prove to be this node.', try: 'Is another program on the node’s port? Restart the node and reload.' }
   if (step === 'identify') return { why: 'The connection stands, but the node did not introduce itself.', try: 'Look at the node’s terminal; p2p up --log debug says more.' }
   if (transport === 'ws') {
@@ -52,8 +58,8 @@ export function explain (transport, step, message, address, browser) {
     }
   }
   if (step === 'ice') {
-    return browser.firefox && isLoopback(address ?? '')
-      ? { why: 'Firefox sends no WebRTC to a loopback address.', try: 'Use the node’s address in the local network, or a Chromium.' }
+    return isLoopback(address ?? '')
+      ? { why: 'No answer came back by UDP. A browser sends WebRTC only by a network, and this machine seems to have none but itself.', try: 'Connect this machine to a network, and try again.' }
       : { why: 'No answer came back by UDP.', try: `${FIREWALL(port)}${browser.firefox ? ' Firefox also needs a default route: be on a network.' : ''}` }
   }
   return { why: 'The encrypted session could not be set up.', try: HASHES_CHANGE }

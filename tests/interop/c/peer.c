@@ -26,7 +26,7 @@
 #include "echo.h"
 #include "raw.h"
 
-enum { LIST_MAX = 8, LISTEN_MAX = 16, ECHO_MAX = 100000, TEST_PATIENCE_S = 60 };
+enum { LIST_MAX = 8, LISTEN_MAX = 16, ECHO_LEN = 100000, TEST_PATIENCE_S = 60 };
 
 typedef struct options {
     const char *listen[LISTEN_MAX];
@@ -326,8 +326,8 @@ static void start_test(const char *test) {
         waiting_identify = true;
     else if (strncmp(test, "perf:", 5) == 0)
         err = p2p_perf_start(&perf, conn, a, b, 0, on_perf, NULL);
-    else if (strcmp(test, "halfclose") == 0)
-        echo_start(conn, ECHO_MAX, false, echo_done, NULL);
+    else if (strncmp(test, "halfclose", 9) == 0)
+        echo_start(conn, strchr(test, ':') == NULL ? ECHO_LEN : (size_t)a, false, echo_done, NULL);
     else if (strcmp(test, "reset") == 0)
         err = p2p_conn_open(conn, &RESET_CLIENT, NULL, NULL);
     else if (strncmp(test, "streams:", 8) == 0)

@@ -31,6 +31,7 @@ import adapter
 import redis
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))  # for what it imports
 spec = importlib.util.spec_from_file_location("interop", HERE.parent / "run.py")
 interop = importlib.util.module_from_spec(spec)
 sys.modules["interop"] = interop
@@ -71,7 +72,7 @@ LACKS = [
     (("firefox", "*", "quic-v1", "*", "*"), JS_BROWSER),
     (("chromium", "*", "*", "tls", "*"), JS_TLS),
     (("firefox", "*", "*", "tls", "*"), JS_TLS),
-    (("firefox", "*", "webrtc-direct", "*", "*"), "Firefox gathers no ICE candidates on a machine that has only loopback"),
+    (("firefox", "*", "webrtc-direct", "*", "*"), "Firefox sends nothing of WebRTC's on a machine that has only loopback"),
     (("go", "*", "*", "*", "mplex"), "go-libp2p has removed mplex"),
     (("rust", "*", "wss", "*", "*"), "rust-libp2p's wss needs a certificate that the dialler trusts"),
     (("rust", "*", "webtransport", "*", "*"), "rust-libp2p has webtransport for wasm only"),
@@ -118,11 +119,9 @@ def every_config(transports):
 
 def peers(outward):
     """What each can do; Firefox does webrtc-direct where there is more than loopback."""
-    table = dict(interop.PEERS)
-    if outward:
-        firefox = table["firefox"]
-        table["firefox"] = dataclasses.replace(firefox, dials=(*firefox.dials, "webrtc-direct"))
-    return table
+    firefox = interop.PEERS["firefox"]
+    dials = tuple(t for t in firefox.dials if outward or t != "webrtc-direct")
+    return interop.PEERS | {"firefox": dataclasses.replace(firefox, dials=dials)}
 
 
 def can(peer, role, config):

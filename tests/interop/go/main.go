@@ -56,7 +56,7 @@ const (
 
 	resetCode   network.StreamErrorCode = 7
 	testTimeout                         = 60 * time.Second
-	echoSize                            = 100_000 // halfclose
+	echoSize                            = 100_000 // halfclose, if it does not say
 	smallEcho                           = 1_000   // streams and open
 	perfBlock                           = 64 << 10
 )
@@ -412,8 +412,8 @@ func (s *session) perf(ctx context.Context, args []int) (result, error) {
 	}, nil
 }
 
-func (s *session) halfclose(ctx context.Context, _ []int) (result, error) {
-	return nil, echo(ctx, s.host, s.remote, echoSize)
+func (s *session) halfclose(ctx context.Context, args []int) (result, error) {
+	return nil, echo(ctx, s.host, s.remote, argument(args, 0, echoSize))
 }
 
 func (s *session) reset(ctx context.Context, _ []int) (result, error) {

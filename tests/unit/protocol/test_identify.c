@@ -142,8 +142,10 @@ static size_t signed_count;
 
 static void note_signed(node *self, const p2p_event *event) {
     (void)self;
-    if (event->type == P2P_EVENT_IDENTIFIED)
-        signed_count = event->info->addrs_signed ? event->info->addr_count : 0;
+    static p2p_peer_record record;
+    if (event->type == P2P_EVENT_IDENTIFIED &&
+        p2p_peer_record_open(&record, event->info->signed_record) == P2P_OK)
+        signed_count = record.addr_count;
 }
 
 /* Addresses of WebTransport are the longest: two hashes each. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * The page's HTTP server: libmicrohttpd without a thread, in the node's own loop. It says who may
- * ask at all; what is asked for is answered by api.c, files.c, metrics.c and stream_events.c.
+ * ask at all; what is asked for is answered by api.c, files.c, metrics.c and events.c.
  */
 #ifndef P2P_TOOL_UP_HTTP_H
 #define P2P_TOOL_UP_HTTP_H
@@ -60,8 +60,10 @@ typedef struct up_request {
     p2p_ping *ping;
 } up_request;
 
-/* Reads --page; false after one sentence. */
+/* page.c: reads --page; false after one sentence. */
 bool up_page_parse(up *u);
+/* A listening socket there, whose port up_page then has; -1 after one sentence. */
+int up_page_listen(up *u);
 /* False after one sentence. */
 bool up_http_start(up *u);
 void up_http_stop(up *u);

@@ -12,10 +12,10 @@
 #include "../program.h"
 #include "base/list.h"
 #include "counters.h"
+#include "events.h"
 #include "hello.h"
 #include "http.h"
 #include "listen.h"
-#include "stream_events.h"
 
 struct up {
     cli_program *program;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "stream_events.h"
+#include "events.h"
 
 #include <stdio.h>
 #include <stdlib.h>

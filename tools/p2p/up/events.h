@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Events for pages that listen: server-sent events (text/event-stream, HTML standard §9.2). */
-#ifndef P2P_TOOL_UP_STREAM_EVENTS_H
-#define P2P_TOOL_UP_STREAM_EVENTS_H
+#ifndef P2P_TOOL_UP_EVENTS_H
+#define P2P_TOOL_UP_EVENTS_H
 
 #include <uv.h>
 
