@@ -306,11 +306,12 @@ static void a_stream_is_opened_at_a_text_address(void **state) {
 
 static void note_failed_dial(void *ctx, p2p_host *host, const p2p_event *event) {
     opened_scene *o = ctx;
+    (void)host;
     if (event->type != P2P_EVENT_DIAL_FAILED)
         return;
     o->failed++;
     check(event->reason.err != P2P_OK && event->reason.text[0] != 0);
-    p2p_host_close(host);
+    p2p_node_stop(o->s.node[0]);
 }
 
 static void opening_where_nobody_listens_is_told(void **state) {
