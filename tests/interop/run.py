@@ -537,6 +537,22 @@ def summary(cell):
     return f"{passed}/{len(run)}" + (f" ✗ {', '.join(failed)}" if failed else "")
 
 
+def run_cases(suite, cases):
+    """Runs named cases, each of which returns what is wrong with it or nothing; counts and prints. For the runners in
+    the folders below."""
+    failed = 0
+    for name, case in cases:
+        try:
+            problem = case()
+        except (Failure, subprocess.TimeoutExpired) as error:
+            problem = str(error)
+        if problem:
+            failed += 1
+            print(f"  FAILED: {name}: {problem}", flush=True)
+    print(f"{suite}: {len(cases) - failed} passed, {failed} failed")
+    return failed
+
+
 def last_line(results):
     count = {status: sum(r.status == status for r in results) for status in ("passed", "failed", "skipped")}
     skipped = f", {count['skipped']} skipped" if count["skipped"] else ""
