@@ -757,10 +757,10 @@ def test_hello_among_tabs_terminal_and_page():
         assert short, line
         sent = e.until("hello")
         assert sent["name"] == "Ada" and sent["text"] == "from a" and sent["from"].endswith(short[1]) and sent["at_ms"] > 0
-        say(b, "from b\033[31m\n")
-        assert re.fullmatch(r"hello from 12D3…\w{6}: from b\?\[31m\?", node.until("^hello")), "no control characters"
+        say(b, "from b\033[31m\n\u202e\u2066é")
+        assert re.fullmatch(r"hello from 12D3…\w{6}: from b\?\[31m\?{7}é", node.until("^hello")), "no control characters"
         got = hello_read(a.stdout)
-        assert got[3] == b"from b\033[31m\n" and got[2] == b"" and len(got[1]) == 38
+        assert got[3] == "from b\033[31m\n\u202e\u2066é".encode() and got[2] == b"" and len(got[1]) == 38
         node.process.stdin.write(("typed\n" + "\n" + "ö" * 600 + "\n").encode())
         node.process.stdin.flush()
         for process in (a, b):
