@@ -11,7 +11,7 @@
 #include "quic/muxer.h"
 #include "quic/tls.h"
 #include "secure/certificate.h"
-#include "transport/transport.h"
+#include "transport/udp_transport.h"
 
 typedef struct quic_transport {
     p2p_transport transport;
@@ -21,12 +21,9 @@ typedef struct quic_transport {
 } quic_transport;
 
 typedef struct quic_listener {
+    p2p_udp_listener udp;
     p2p_quic_listener listener;
-    p2p_udp_user user;
     p2p_cert_waiter waiter;
-    quic_transport *quic;
-    p2p_listener *of;
-    p2p_sockaddr at;
 } quic_listener;
 
 typedef struct quic_dial {
@@ -44,15 +41,9 @@ typedef struct quic_dial {
 /* /ip…/udp/PORT/quic-v1 and nothing behind it. */
 static bool can_dial(const p2p_multiaddr *addr) {
     p2p_component part;
-    size_t at = 0;
-    if (!p2p_multiaddr_next(addr, &at, &part))
-        return false;
-    if (part.code == P2P_IP6ZONE && !p2p_multiaddr_next(addr, &at, &part))
-        return false;
-    bool host = part.code == P2P_IP4 || part.code == P2P_IP6 || part.code == P2P_DNS ||
-                part.code == P2P_DNS4 || part.code == P2P_DNS6;
-    return host && p2p_multiaddr_next(addr, &at, &part) && part.code == P2P_UDP &&
-           p2p_multiaddr_next(addr, &at, &part) && part.code == P2P_QUIC_V1 && at == addr->len;
+    size_t at;
+    return p2p_udp_addr_begins(addr, &at) && p2p_multiaddr_next(addr, &at, &part) &&
+           part.code == P2P_QUIC_V1 && at == addr->len;
 }
 
 static bool can_listen(const p2p_multiaddr *addr) {
@@ -284,39 +275,34 @@ static void cancel(p2p_transport *transport, p2p_dial *of) {
 
 /* --- listening --- */
 
-static void free_listener(quic_listener *own) {
+static quic_transport *transport_of(const p2p_udp_listener *udp) {
+    return P2P_CONTAINER(udp->transport, quic_transport, transport);
+}
+
+static void listener_bound(p2p_udp_listener *udp) {
+    quic_listener *own = P2P_CONTAINER(udp, quic_listener, udp);
+    quic_transport *quic = transport_of(udp);
+    p2p_multiaddr bound;
+    own->listener = (p2p_quic_listener){.sock = udp->user.sock, .app = &APP, .ctx = quic};
+    p2p_quic_listen(quic->endpoint, &own->listener);
+    to_multiaddr(&bound, p2p_udp_local(udp->user.sock));
+    p2p_udp_listening(udp, &bound);
+}
+
+static void listener_freed(p2p_udp_listener *udp) {
+    quic_listener *own = P2P_CONTAINER(udp, quic_listener, udp);
     p2p_list_remove(&own->waiter.node);
     p2p_quic_unlisten(&own->listener);
-    p2p_udp_release(&own->user);
-    own->of->transport_data = NULL;
-    p2p_mem_free(own->quic->transport.env->mem, own, sizeof *own);
 }
 
-static void listen_failed(quic_listener *own, p2p_err err) {
-    const p2p_transport *transport = &own->quic->transport;
-    p2p_listener *of = own->of;
-    free_listener(own);
-    transport->up->listen_ended(transport->swarm, of, err);
-}
-
-static void listener_opened(p2p_udp_user *user) {
-    quic_listener *own = P2P_CONTAINER(user, quic_listener, user);
-    const p2p_transport *transport = &own->quic->transport;
-    p2p_multiaddr bound;
-    own->listener = (p2p_quic_listener){.sock = user->sock, .app = &APP, .ctx = own->quic};
-    p2p_quic_listen(own->quic->endpoint, &own->listener);
-    to_multiaddr(&bound, p2p_udp_local(user->sock));
-    transport->up->listening(transport->swarm, own->of, &bound);
-}
-
-static void listener_closed(p2p_udp_user *user, p2p_err err) {
-    listen_failed(P2P_CONTAINER(user, quic_listener, user), err);
-}
+static const p2p_udp_listener_ops LISTENER_OPS = {
+    sizeof(quic_listener), listener_bound, listener_freed};
 
 static p2p_err start_listening(quic_listener *own) {
-    p2p_err err = prepare(own->quic, &own->waiter);
+    quic_transport *quic = transport_of(&own->udp);
+    p2p_err err = prepare(quic, &own->waiter);
     if (err == P2P_OK)
-        err = p2p_udp_listen(p2p_quic_endpoint_udp(own->quic->endpoint), &own->user, &own->at);
+        err = p2p_udp_listener_bind(&own->udp, p2p_quic_endpoint_udp(quic->endpoint));
     return err == P2P_ERR_AGAIN ? P2P_OK : err;
 }
 
@@ -325,34 +311,20 @@ static void listener_ready(p2p_cert_waiter *waiter, p2p_err err) {
     if (err == P2P_OK)
         err = start_listening(own);
     if (err != P2P_OK)
-        listen_failed(own, err);
+        p2p_udp_listener_fail(&own->udp, err);
 }
 
 static p2p_err listen_at(p2p_transport *transport, p2p_listener *of) {
-    p2p_proto_code code;
-    p2p_sockaddr at;
-    if (!p2p_multiaddr_to_sockaddr(&of->addr, &at, &code) || code != P2P_UDP)
-        return P2P_ERR_UNSUPPORTED;
-    quic_listener *own = p2p_mem_alloc(transport->env->mem, sizeof *own);
-    if (own == NULL)
-        return P2P_ERR_NO_MEMORY;
-    own->quic = P2P_CONTAINER(transport, quic_transport, transport);
-    own->of = of;
-    own->at = at;
-    own->user.opened = listener_opened;
-    own->user.closed = listener_closed;
-    own->waiter.ready = listener_ready;
-    of->transport_data = own;
-    p2p_err err = start_listening(own);
+    p2p_udp_listener *udp;
+    p2p_err err = p2p_udp_listener_new(&udp, &LISTENER_OPS, transport, of);
     if (err != P2P_OK)
-        free_listener(own);
+        return err;
+    quic_listener *own = P2P_CONTAINER(udp, quic_listener, udp);
+    own->waiter.ready = listener_ready;
+    err = start_listening(own);
+    if (err != P2P_OK)
+        p2p_udp_listener_free(udp);
     return err;
-}
-
-static void unlisten(p2p_transport *transport, p2p_listener *of) {
-    (void)transport;
-    if (of->transport_data != NULL)
-        free_listener(of->transport_data);
 }
 
 /* --- the transport --- */
@@ -379,5 +351,5 @@ static void free_transport(p2p_transport *transport) {
     p2p_mem_free(transport->env->mem, quic, sizeof *quic);
 }
 
-const p2p_transport_type p2p_quic = {
-    "quic-v1", can_dial, can_listen, start, free_transport, dial_to, cancel, listen_at, unlisten};
+const p2p_transport_type p2p_quic = {"quic-v1", can_dial, can_listen, start, free_transport,
+    dial_to, cancel, listen_at, p2p_udp_unlisten};

@@ -371,7 +371,7 @@ p2p_err p2p_conn_open(p2p_conn *conn, const p2p_protocol *protocol, void *self, 
 
 p2p_err p2p_stream_rx(p2p_stream *stream, p2p_bytes bytes) {
     p2p_env *env = env_of(stream);
-    if (stream->ended)
+    if (stream->ended || bytes.len == 0)
         return P2P_OK;
     stream->conn->bytes_in += bytes.len;
     if (stream->negotiation != NULL) {

@@ -13,7 +13,7 @@
  */
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "transport/transport.h"
+#include "transport/udp_transport.h"
 #include "webrtc/handshake.h"
 
 enum { MULTIHASH_LEN = 34 };
@@ -33,10 +33,8 @@ typedef struct direct {
 } direct;
 
 typedef struct direct_listener {
+    p2p_udp_listener udp;
     p2p_webrtc_door door;
-    p2p_udp_user user;
-    direct *direct;
-    p2p_listener *of;
 } direct_listener;
 
 typedef struct direct_dial {
@@ -54,20 +52,17 @@ typedef struct inbound {
     p2p_sockaddr remote;
 } inbound;
 
+static direct *direct_of(const direct_listener *listener) {
+    return P2P_CONTAINER(listener->udp.transport, direct, transport);
+}
+
 /* --- addresses --- */
 
 /* /ip…/udp/PORT/webrtc-direct; *at stands behind it. */
 static bool begins(const p2p_multiaddr *addr, size_t *at) {
     p2p_component part;
-    *at = 0;
-    if (!p2p_multiaddr_next(addr, at, &part))
-        return false;
-    if (part.code == P2P_IP6ZONE && !p2p_multiaddr_next(addr, at, &part))
-        return false;
-    bool host = part.code == P2P_IP4 || part.code == P2P_IP6 || part.code == P2P_DNS ||
-                part.code == P2P_DNS4 || part.code == P2P_DNS6;
-    return host && p2p_multiaddr_next(addr, at, &part) && part.code == P2P_UDP &&
-           p2p_multiaddr_next(addr, at, &part) && part.code == P2P_WEBRTC_DIRECT;
+    return p2p_udp_addr_begins(addr, at) && p2p_multiaddr_next(addr, at, &part) &&
+           part.code == P2P_WEBRTC_DIRECT;
 }
 
 /* The SHA-256 hashes behind it; hashes of another kind are left out. */
@@ -292,7 +287,7 @@ static void inbound_failed(p2p_webrtc_handshake *handshake, p2p_err err, const c
 
 static p2p_err accept(direct_listener *listener, const p2p_ice_credentials *credentials,
     const p2p_sockaddr *remote, inbound **out) {
-    direct *own = listener->direct;
+    direct *own = direct_of(listener);
     p2p_env *env = own->transport.env;
     inbound *in = p2p_mem_alloc(env->mem, sizeof *in);
     if (in == NULL)
@@ -319,7 +314,7 @@ static p2p_err accept(direct_listener *listener, const p2p_ice_credentials *cred
 static p2p_webrtc_target *knock(
     p2p_webrtc_door *door, const p2p_ice_credentials *credentials, const p2p_input *from) {
     direct_listener *listener = P2P_CONTAINER(door, direct_listener, door);
-    const p2p_transport *transport = &listener->direct->transport;
+    const p2p_transport *transport = &direct_of(listener)->transport;
     p2p_multiaddr addr;
     inbound *in;
     to_multiaddr(&addr, &from->remote);
@@ -334,63 +329,41 @@ static p2p_webrtc_target *knock(
 
 /* --- listening --- */
 
-static void free_listener(direct_listener *listener) {
-    p2p_webrtc_close_door(&listener->door);
-    p2p_udp_release(&listener->user);
-    listener->of->transport_data = NULL;
-    p2p_mem_free(listener->direct->transport.env->mem, listener, sizeof *listener);
-}
-
-static void listener_opened(p2p_udp_user *user) {
-    direct_listener *listener = P2P_CONTAINER(user, direct_listener, user);
-    const direct *own = listener->direct;
-    const p2p_transport *transport = &own->transport;
+static void listener_bound(p2p_udp_listener *udp) {
+    direct_listener *listener = P2P_CONTAINER(udp, direct_listener, udp);
+    const direct *own = direct_of(listener);
     p2p_multiaddr bound;
-    listener->door.sock = user->sock;
+    listener->door.sock = udp->user.sock;
     p2p_webrtc_open_door(own->router, &listener->door);
-    to_multiaddr(&bound, p2p_udp_local(user->sock));
+    to_multiaddr(&bound, p2p_udp_local(udp->user.sock));
     if (p2p_multiaddr_push(
             &bound, P2P_CERTHASH, p2p_bytes_of(own->certhash, sizeof own->certhash)) != P2P_OK)
         bound.len = 0; /* cannot be */
-    transport->up->listening(transport->swarm, listener->of, &bound);
+    p2p_udp_listening(udp, &bound);
 }
 
-static void listener_closed(p2p_udp_user *user, p2p_err err) {
-    direct_listener *listener = P2P_CONTAINER(user, direct_listener, user);
-    const p2p_transport *transport = &listener->direct->transport;
-    p2p_listener *of = listener->of;
-    free_listener(listener);
-    transport->up->listen_ended(transport->swarm, of, err);
+static void listener_freed(p2p_udp_listener *udp) {
+    p2p_webrtc_close_door(&P2P_CONTAINER(udp, direct_listener, udp)->door);
 }
+
+static const p2p_udp_listener_ops LISTENER_OPS = {
+    sizeof(direct_listener), listener_bound, listener_freed};
 
 static p2p_err listen_at(p2p_transport *transport, p2p_listener *of) {
     direct *own = P2P_CONTAINER(transport, direct, transport);
-    p2p_proto_code code;
-    p2p_sockaddr at;
-    if (!can_listen(&of->addr) || !p2p_multiaddr_to_sockaddr(&of->addr, &at, &code))
+    p2p_udp_listener *udp;
+    if (!can_listen(&of->addr))
         return P2P_ERR_UNSUPPORTED;
     p2p_err err = need_certificate(own);
+    if (err == P2P_OK)
+        err = p2p_udp_listener_new(&udp, &LISTENER_OPS, transport, of);
     if (err != P2P_OK)
         return err;
-    direct_listener *listener = p2p_mem_alloc(transport->env->mem, sizeof *listener);
-    if (listener == NULL)
-        return P2P_ERR_NO_MEMORY;
-    listener->direct = own;
-    listener->of = of;
-    listener->door.knock = knock;
-    listener->user.opened = listener_opened;
-    listener->user.closed = listener_closed;
-    of->transport_data = listener;
-    err = p2p_udp_listen(p2p_webrtc_router_udp(own->router), &listener->user, &at);
+    P2P_CONTAINER(udp, direct_listener, udp)->door.knock = knock;
+    err = p2p_udp_listener_bind(udp, p2p_webrtc_router_udp(own->router));
     if (err != P2P_OK)
-        free_listener(listener);
+        p2p_udp_listener_free(udp);
     return err;
-}
-
-static void unlisten(p2p_transport *transport, p2p_listener *of) {
-    (void)transport;
-    if (of->transport_data != NULL)
-        free_listener(of->transport_data);
 }
 
 /* --- the transport --- */
@@ -428,4 +401,4 @@ static void free_transport(p2p_transport *transport) {
 }
 
 const p2p_transport_type p2p_webrtc_direct = {"webrtc-direct", can_dial, can_listen, start,
-    free_transport, dial_to, cancel, listen_at, unlisten};
+    free_transport, dial_to, cancel, listen_at, p2p_udp_unlisten};

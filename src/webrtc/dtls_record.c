@@ -7,7 +7,9 @@
  * datagram that is sent, and gives the caller's clock the say over retransmissions (see dtls.c).
  *
  * AES-GCM carries eight bytes of nonce in each record. OpenSSL starts them at a random number, so
- * this side counts on from the one it used in Finished: no nonce is ever used twice.
+ * this side counts on from the one it used in Finished: no nonce is ever used twice. OpenSSL's GCM
+ * knows records: told the associated data, it does nonce, text and tag in one call. With short
+ * packets that matters, for each of its calls looks parameters up by their names.
  */
 #include "webrtc/dtls_record.h"
 
@@ -66,6 +68,24 @@ static EVP_CIPHER_CTX *keyed(const EVP_CIPHER *cipher, const uint8_t *key, int e
     return NULL;
 }
 
+static bool is_gcm(const p2p_dtls_records *records) {
+    return records->head == P2P_DTLS_HEAD_MAX;
+}
+
+/* GCM counts the nonces itself, from the next one. */
+static bool count_nonces(p2p_dtls_records *records) {
+    uint8_t next[12];
+    memcpy(next, records->write_iv, 4);
+    p2p_store64(next + 4, records->write_nonce);
+    return EVP_CipherInit_ex(records->write, NULL, NULL, NULL, NULL, 1) == 1 &&
+           EVP_CIPHER_CTX_ctrl(records->write, EVP_CTRL_GCM_SET_IV_FIXED, -1, next) == 1;
+}
+
+static bool begin_gcm(p2p_dtls_records *records) {
+    return count_nonces(records) &&
+           EVP_CIPHER_CTX_ctrl(records->read, EVP_CTRL_GCM_SET_IV_FIXED, 4, records->read_iv) == 1;
+}
+
 p2p_err p2p_dtls_records_init(
     p2p_dtls_records *records, const p2p_dtls_secrets *secrets, p2p_bytes first) {
     const EVP_CIPHER *cipher = EVP_aes_128_gcm();
@@ -96,7 +116,7 @@ p2p_err p2p_dtls_records_init(
     p2p_wipe(block, sizeof block);
     records->write_seq = (p2p_load64(first.ptr + 3) & SEQ_MASK) + 1;
     records->write_nonce = p2p_load64(first.ptr + P2P_DTLS_HEADER) + 1;
-    if (records->write != NULL && records->read != NULL)
+    if (records->write != NULL && records->read != NULL && (!is_gcm(records) || begin_gcm(records)))
         return P2P_OK;
     p2p_dtls_records_deinit(records);
     return P2P_ERR_CRYPTO;
@@ -111,7 +131,7 @@ void p2p_dtls_records_deinit(p2p_dtls_records *records) {
 /* The nonce of the record whose header and explicit part stand at `record`. */
 static void make_nonce(
     uint8_t nonce[12], const p2p_dtls_records *records, const uint8_t *iv, const uint8_t *record) {
-    if (records->head == P2P_DTLS_HEAD_MAX) {
+    if (is_gcm(records)) {
         memcpy(nonce, iv, 4);
         memcpy(nonce + 4, record + P2P_DTLS_HEADER, EXPLICIT);
         return;
@@ -135,11 +155,41 @@ static bool start(
            EVP_CipherUpdate(ctx, NULL, &moved, aad, AAD) == 1;
 }
 
-p2p_err p2p_dtls_record_seal(p2p_dtls_records *records, uint8_t *dst, size_t cap, size_t *len,
-    uint8_t type, p2p_bytes plain) {
+/* A whole record behind its header, in place: explicit nonce, text, tag. */
+static bool run_gcm(EVP_CIPHER_CTX *ctx, uint8_t *record, uint8_t aad[AAD], size_t body_len) {
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_AAD, aad, AAD),
+        OSSL_PARAM_construct_end(),
+    };
+    uint8_t *body = record + P2P_DTLS_HEADER;
+    return EVP_CIPHER_CTX_set_params(ctx, params) == 1 &&
+           EVP_Cipher(ctx, body, body, (unsigned)body_len) == (int)body_len;
+}
+
+/* The text lies behind the room for the nonce. */
+static bool seal_gcm(const p2p_dtls_records *records, uint8_t *record, size_t plain_len) {
+    uint8_t aad[AAD];
+    make_aad(aad, record, EXPLICIT + plain_len); /* GCM takes its own share off */
+    return run_gcm(records->write, record, aad, EXPLICIT + plain_len + P2P_DTLS_TAG);
+}
+
+static bool seal_chacha(const p2p_dtls_records *records, uint8_t *record, size_t plain_len) {
     uint8_t nonce[12];
     uint8_t aad[AAD];
+    uint8_t *body = record + records->head;
     int moved;
+    make_nonce(nonce, records, records->write_iv, record);
+    make_aad(aad, record, plain_len);
+    return start(records->write, nonce, aad, 1) &&
+           (plain_len == 0 ||
+               EVP_CipherUpdate(records->write, body, &moved, body, (int)plain_len) == 1) &&
+           EVP_CipherFinal_ex(records->write, body + plain_len, &moved) == 1 &&
+           EVP_CIPHER_CTX_ctrl(
+               records->write, EVP_CTRL_AEAD_GET_TAG, P2P_DTLS_TAG, body + plain_len) == 1;
+}
+
+p2p_err p2p_dtls_record_seal(p2p_dtls_records *records, uint8_t *dst, size_t cap, size_t *len,
+    uint8_t type, p2p_bytes plain) {
     size_t overhead = records->head + P2P_DTLS_TAG;
     if (plain.len > P2P_DTLS_PLAIN_MAX || cap < overhead || cap - overhead < plain.len)
         return P2P_ERR_TOO_BIG;
@@ -149,17 +199,10 @@ p2p_err p2p_dtls_record_seal(p2p_dtls_records *records, uint8_t *dst, size_t cap
     p2p_store16(dst + 1, VERSION);
     p2p_store64(dst + 3, (uint64_t)EPOCH << 48 | records->write_seq);
     p2p_store16(dst + 11, (uint16_t)(overhead - P2P_DTLS_HEADER + plain.len));
-    if (records->head == P2P_DTLS_HEAD_MAX)
-        p2p_store64(dst + P2P_DTLS_HEADER, records->write_nonce);
-    make_nonce(nonce, records, records->write_iv, dst);
-    make_aad(aad, dst, plain.len);
     uint8_t *body = dst + records->head;
-    if (!start(records->write, nonce, aad, 1) ||
-        (plain.len > 0 &&
-            EVP_CipherUpdate(records->write, body, &moved, plain.ptr, (int)plain.len) != 1) ||
-        EVP_CipherFinal_ex(records->write, body + plain.len, &moved) != 1 ||
-        EVP_CIPHER_CTX_ctrl(
-            records->write, EVP_CTRL_AEAD_GET_TAG, P2P_DTLS_TAG, body + plain.len) != 1)
+    if (plain.ptr != body)
+        p2p_copy(body, plain.ptr, plain.len);
+    if (!(is_gcm(records) ? seal_gcm : seal_chacha)(records, dst, plain.len))
         return P2P_ERR_CRYPTO;
     records->write_seq++;
     records->write_nonce++;
@@ -167,16 +210,35 @@ p2p_err p2p_dtls_record_seal(p2p_dtls_records *records, uint8_t *dst, size_t cap
     return P2P_OK;
 }
 
-static p2p_err decrypt(p2p_dtls_records *records, EVP_CIPHER_CTX *ctx, const uint8_t *iv,
+static bool is_whole(const p2p_dtls_records *records, const uint8_t *record, size_t len) {
+    size_t overhead = records->head + P2P_DTLS_TAG;
+    return len >= overhead && len - overhead <= P2P_DTLS_PLAIN_MAX &&
+           p2p_load16(record + 11) == len - P2P_DTLS_HEADER;
+}
+
+static p2p_err open_gcm(
+    const p2p_dtls_records *records, uint8_t *record, size_t len, p2p_bytes *plain) {
+    uint8_t aad[AAD];
+    if (!is_whole(records, record, len))
+        return P2P_ERR_MALFORMED;
+    make_aad(aad, record, len - P2P_DTLS_HEADER); /* GCM takes its own share off */
+    ERR_set_mark();
+    bool genuine = run_gcm(records->read, record, aad, len - P2P_DTLS_HEADER);
+    ERR_pop_to_mark();
+    if (!genuine)
+        return P2P_ERR_DECRYPT;
+    *plain = p2p_bytes_of(record + P2P_DTLS_HEAD_MAX, len - P2P_DTLS_HEAD_MAX - P2P_DTLS_TAG);
+    return P2P_OK;
+}
+
+static p2p_err decrypt(const p2p_dtls_records *records, EVP_CIPHER_CTX *ctx, const uint8_t *iv,
     uint8_t *record, size_t len, p2p_bytes *plain) {
     uint8_t nonce[12];
     uint8_t aad[AAD];
     int moved;
-    size_t overhead = records->head + P2P_DTLS_TAG;
-    if (len < overhead || len - overhead > P2P_DTLS_PLAIN_MAX ||
-        p2p_load16(record + 11) != len - P2P_DTLS_HEADER)
+    if (!is_whole(records, record, len))
         return P2P_ERR_MALFORMED;
-    size_t plain_len = len - overhead;
+    size_t plain_len = len - records->head - P2P_DTLS_TAG;
     uint8_t *body = record + records->head;
     make_nonce(nonce, records, iv, record);
     make_aad(aad, record, plain_len);
@@ -219,7 +281,9 @@ p2p_err p2p_dtls_record_open(
     uint64_t seq = p2p_load64(record + 3) & SEQ_MASK;
     if (!is_new(records, seq))
         return P2P_ERR_EXISTS;
-    p2p_err err = decrypt(records, records->read, records->read_iv, record, len, plain);
+    p2p_err err = is_gcm(records)
+                      ? open_gcm(records, record, len, plain)
+                      : decrypt(records, records->read, records->read_iv, record, len, plain);
     if (err == P2P_OK)
         mark_seen(records, seq);
     return err;
@@ -227,5 +291,6 @@ p2p_err p2p_dtls_record_open(
 
 p2p_err p2p_dtls_record_reopen(
     p2p_dtls_records *records, uint8_t *record, size_t len, p2p_bytes *plain) {
-    return decrypt(records, records->write, records->write_iv, record, len, plain);
+    p2p_err err = decrypt(records, records->write, records->write_iv, record, len, plain);
+    return err == P2P_OK && is_gcm(records) && !count_nonces(records) ? P2P_ERR_CRYPTO : err;
 }

@@ -150,6 +150,7 @@ static p2p_err start_channels(p2p_webrtc_peer *peer) {
     config.sctp.receive_buffer = RECEIVE_BUFFER;
     config.sctp.send_buffer = SEND_BUFFER;
     config.sctp.max_message_in = MESSAGE_MAX;
+    config.sctp.zero_checksum = true; /* DTLS has one */
     p2p_err err = p2p_datachannels_new(&peer->channels, &config);
     if (err != P2P_OK)
         return err;
@@ -335,15 +336,13 @@ p2p_datachannels *p2p_webrtc_peer_channels(p2p_webrtc_peer *peer) {
 }
 
 bool p2p_webrtc_peer_has_room(const p2p_webrtc_peer *peer) {
-    p2p_sctp_info info;
-    p2p_sctp_get_info(p2p_datachannels_sctp(peer->channels), &info);
-    return info.send_memory < info.cwnd + info.cwnd / 2 + LOOKAHEAD;
+    const p2p_sctp *sctp = p2p_datachannels_sctp(peer->channels);
+    size_t cwnd = p2p_sctp_cwnd(sctp);
+    return p2p_sctp_send_memory(sctp) < cwnd + cwnd / 2 + LOOKAHEAD;
 }
 
 bool p2p_webrtc_peer_is_drained(const p2p_webrtc_peer *peer) {
-    p2p_sctp_info info;
-    p2p_sctp_get_info(p2p_datachannels_sctp(peer->channels), &info);
-    return info.send_memory == 0;
+    return p2p_sctp_send_memory(p2p_datachannels_sctp(peer->channels)) == 0;
 }
 
 const uint8_t *p2p_webrtc_peer_local_sha256(const p2p_webrtc_peer *peer) {

@@ -27,6 +27,10 @@ struct p2p_webrtc_router {
     p2p_list doors;
     p2p_map names;     /* to p2p_webrtc_target */
     p2p_map addresses; /* to address */
+    /* Where the latest datagram came from, for the next mostly comes from there, too. */
+    const p2p_udp_sock *latest_sock;
+    p2p_sockaddr latest_from;
+    p2p_webrtc_target *latest; /* NULL: look it up */
     uint64_t seed;
     p2p_stun_limiter *limiter;
     p2p_webrtc_counters counters;
@@ -72,6 +76,7 @@ p2p_err p2p_webrtc_join(p2p_webrtc_router *router, p2p_webrtc_target *target,
 }
 
 static void drop_address(p2p_webrtc_router *router, address *known) {
+    router->latest = NULL;
     p2p_map_remove(&router->addresses, known->key);
     p2p_list_remove(&known->node);
     known->target->address_count--;
@@ -120,10 +125,17 @@ void p2p_webrtc_leave(p2p_webrtc_target *target) {
 }
 
 static p2p_webrtc_target *by_address(
-    const p2p_webrtc_router *router, const p2p_udp_sock *sock, const p2p_input *from) {
+    p2p_webrtc_router *router, const p2p_udp_sock *sock, const p2p_input *from) {
+    if (router->latest != NULL && router->latest_sock == sock &&
+        p2p_sockaddr_equal(&router->latest_from, &from->remote))
+        return router->latest;
     const address *known =
         p2p_map_get(&router->addresses, address_key(router, sock, &from->remote));
-    return known == NULL ? NULL : known->target;
+    if (known == NULL)
+        return NULL;
+    router->latest_sock = sock;
+    router->latest_from = from->remote;
+    return router->latest = known->target;
 }
 
 /* --- doors --- */

@@ -163,5 +163,8 @@ typedef struct p2p_sctp_info {
 } p2p_sctp_info;
 
 void p2p_sctp_get_info(const p2p_sctp *a, p2p_sctp_info *info);
+/* Of it, for who asks before each message. */
+size_t p2p_sctp_send_memory(const p2p_sctp *a);
+size_t p2p_sctp_cwnd(const p2p_sctp *a);
 
 #endif

@@ -403,3 +403,11 @@ void p2p_sctp_get_info(const p2p_sctp *a, p2p_sctp_info *info) {
         .dropped = a->dropped,
         .retransmitted = a->tx.retransmitted};
 }
+
+size_t p2p_sctp_send_memory(const p2p_sctp *a) {
+    return a->tx.memory;
+}
+
+size_t p2p_sctp_cwnd(const p2p_sctp *a) {
+    return a->cc.cwnd;
+}

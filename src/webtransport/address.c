@@ -4,20 +4,15 @@
 #include <stdio.h>
 
 #include "multi/ip.h"
+#include "transport/udp_transport.h"
 #include "webtransport/certhash_list.h"
 
 /* /ip…/udp/PORT/quic-v1/webtransport; *at is left behind it. */
 static bool is_webtransport(const p2p_multiaddr *addr, size_t *at) {
     p2p_component part;
-    if (!p2p_multiaddr_next(addr, at, &part))
-        return false;
-    if (part.code == P2P_IP6ZONE && !p2p_multiaddr_next(addr, at, &part))
-        return false;
-    bool host = part.code == P2P_IP4 || part.code == P2P_IP6 || part.code == P2P_DNS ||
-                part.code == P2P_DNS4 || part.code == P2P_DNS6;
-    return host && p2p_multiaddr_next(addr, at, &part) && part.code == P2P_UDP &&
-           p2p_multiaddr_next(addr, at, &part) && part.code == P2P_QUIC_V1 &&
-           p2p_multiaddr_next(addr, at, &part) && part.code == P2P_WEBTRANSPORT;
+    return p2p_udp_addr_begins(addr, at) && p2p_multiaddr_next(addr, at, &part) &&
+           part.code == P2P_QUIC_V1 && p2p_multiaddr_next(addr, at, &part) &&
+           part.code == P2P_WEBTRANSPORT;
 }
 
 /* The sha2-256 hashes of the address; false if there is anything else behind it. */

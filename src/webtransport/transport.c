@@ -12,7 +12,7 @@
 #include "crypto/certificate.h"
 #include "crypto/crypto.h"
 #include "stack/stream.h"
-#include "transport/transport.h"
+#include "transport/udp_transport.h"
 #include "webtransport/certificates.h"
 #include "webtransport/client.h"
 #include "webtransport/dial.h"
@@ -32,11 +32,9 @@ typedef struct wt_transport {
 } wt_transport;
 
 typedef struct wt_listener {
+    p2p_udp_listener udp;
     p2p_list node;
     p2p_quic_listener listener;
-    p2p_udp_user user;
-    wt_transport *wt;
-    p2p_listener *of;
 } wt_listener;
 
 typedef struct wt_dial {
@@ -375,74 +373,56 @@ static void cancel(p2p_transport *transport, p2p_dial *of) {
 
 /* --- listening --- */
 
-static void publish(wt_listener *own) {
-    wt_transport *wt = own->wt;
+static wt_transport *transport_of(const wt_listener *own) {
+    return P2P_CONTAINER(own->udp.transport, wt_transport, transport);
+}
+
+static void publish(const wt_listener *own) {
     p2p_multiaddr bound;
-    p2p_wt_addr_of(&bound, p2p_udp_local(own->user.sock));
-    if (p2p_wt_certificates_push(&wt->certificates, &bound) == P2P_OK)
-        wt->transport.up->listening(wt->transport.swarm, own->of, &bound);
+    p2p_wt_addr_of(&bound, p2p_udp_local(own->udp.user.sock));
+    if (p2p_wt_certificates_push(&transport_of(own)->certificates, &bound) == P2P_OK)
+        p2p_udp_listening(&own->udp, &bound);
 }
 
 static void rotated(p2p_wt_certificates *certificates) {
     wt_transport *wt = P2P_CONTAINER(certificates, wt_transport, certificates);
     for (p2p_list *node = wt->listeners.next; node != &wt->listeners; node = node->next) {
         wt_listener *own = P2P_CONTAINER(node, wt_listener, node);
-        if (own->user.told)
+        if (own->udp.user.told)
             publish(own);
     }
 }
 
-static void free_listener(wt_listener *own) {
-    p2p_list_remove(&own->node);
-    p2p_quic_unlisten(&own->listener);
-    p2p_udp_release(&own->user);
-    own->of->transport_data = NULL;
-    p2p_mem_free(own->wt->transport.env->mem, own, sizeof *own);
-}
-
-static void listener_opened(p2p_udp_user *user) {
-    wt_listener *own = P2P_CONTAINER(user, wt_listener, user);
-    own->listener = (p2p_quic_listener){.sock = user->sock, .app = &APP, .ctx = own->wt};
-    p2p_quic_listen(own->wt->endpoint, &own->listener);
+static void listener_bound(p2p_udp_listener *udp) {
+    wt_listener *own = P2P_CONTAINER(udp, wt_listener, udp);
+    wt_transport *wt = transport_of(own);
+    own->listener = (p2p_quic_listener){.sock = udp->user.sock, .app = &APP, .ctx = wt};
+    p2p_quic_listen(wt->endpoint, &own->listener);
     publish(own);
 }
 
-static void listener_closed(p2p_udp_user *user, p2p_err err) {
-    wt_listener *own = P2P_CONTAINER(user, wt_listener, user);
-    const p2p_transport *transport = &own->wt->transport;
-    p2p_listener *of = own->of;
-    free_listener(own);
-    transport->up->listen_ended(transport->swarm, of, err);
+static void listener_freed(p2p_udp_listener *udp) {
+    wt_listener *own = P2P_CONTAINER(udp, wt_listener, udp);
+    p2p_list_remove(&own->node);
+    p2p_quic_unlisten(&own->listener);
 }
+
+static const p2p_udp_listener_ops LISTENER_OPS = {
+    sizeof(wt_listener), listener_bound, listener_freed};
 
 static p2p_err listen_at(p2p_transport *transport, p2p_listener *of) {
     wt_transport *wt = P2P_CONTAINER(transport, wt_transport, transport);
-    p2p_proto_code code;
-    p2p_sockaddr at;
-    if (!p2p_multiaddr_to_sockaddr(&of->addr, &at, &code) || code != P2P_UDP)
-        return P2P_ERR_UNSUPPORTED;
+    p2p_udp_listener *udp;
     p2p_err err = p2p_wt_certificates_prepare(&wt->certificates);
+    if (err == P2P_OK)
+        err = p2p_udp_listener_new(&udp, &LISTENER_OPS, transport, of);
     if (err != P2P_OK)
         return err;
-    wt_listener *own = p2p_mem_alloc(transport->env->mem, sizeof *own);
-    if (own == NULL)
-        return P2P_ERR_NO_MEMORY;
-    own->wt = wt;
-    own->of = of;
-    own->user.opened = listener_opened;
-    own->user.closed = listener_closed;
-    of->transport_data = own;
-    p2p_list_push(&wt->listeners, &own->node);
-    err = p2p_udp_listen(p2p_quic_endpoint_udp(wt->endpoint), &own->user, &at);
+    p2p_list_push(&wt->listeners, &P2P_CONTAINER(udp, wt_listener, udp)->node);
+    err = p2p_udp_listener_bind(udp, p2p_quic_endpoint_udp(wt->endpoint));
     if (err != P2P_OK)
-        free_listener(own);
+        p2p_udp_listener_free(udp);
     return err;
-}
-
-static void unlisten(p2p_transport *transport, p2p_listener *of) {
-    (void)transport;
-    if (of->transport_data != NULL)
-        free_listener(of->transport_data);
 }
 
 /* --- the transport --- */
@@ -495,4 +475,4 @@ static void free_transport(p2p_transport *transport) {
 }
 
 const p2p_transport_type p2p_webtransport = {"webtransport", can_dial, p2p_wt_can_listen, start,
-    free_transport, dial_to, cancel, listen_at, unlisten};
+    free_transport, dial_to, cancel, listen_at, p2p_udp_unlisten};

@@ -59,12 +59,14 @@ class Listener:
         self.process = subprocess.Popen([P2P, "listen", "--listen", listen, *args],
                                         stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.addrs = []
+        self.ready = None
         while True:
             line = self.process.stdout.readline()
             assert line, "listen ended before it was ready: " + self.errors()
             if line.startswith("{"):
                 o = json.loads(line)
                 if o["type"] == "ready":
+                    self.ready = o
                     break
                 self.addrs.append(o["addr"])
             elif line == "ready\n":
@@ -273,7 +275,10 @@ def test_listen_prints_addresses_then_ready():
 
 
 def test_listen_json():
-    with listener("--json") as l:
+    with listener("--json", "--log", "info") as l:
+        assert l.ready["peer"] == l.addr.split("/p2p/")[1]
+        assert l.ready["offload"] in ("gso gro", "gso", "gro", "none")
+        assert "offload of datagram sockets: " + l.ready["offload"] in l.errors()
         p2p("ping", l.addr, "--count", "1")
         seen = {o["type"]: o for o in objects(l.stop())}
         assert set(seen) == {"connected", "disconnected"}

@@ -11,8 +11,8 @@ For what the loopback interface cannot show: Firefox gathers no ICE candidates t
 route. Each namespace is held by a process that ends when this one does, however that happens, so nothing can be left
 behind. Needs root.
 
-    namespaces.py COMMAND…     runs COMMAND in `near`; P2P_FAR is the prefix of commands for `far`, P2P_FAR_IP its
-                               address. Status 77 and one sentence: it cannot be done here.
+    namespaces.py COMMAND…     runs COMMAND in `near`; P2P_FAR is the prefix of commands for `far`, P2P_FAR_IP and
+                               P2P_FAR_IP6 its addresses. Status 77 and one sentence: it cannot be done here.
 """
 
 import contextlib
@@ -22,6 +22,7 @@ import subprocess
 import sys
 
 FAR, NEAR = "10.99.1.1", "10.99.1.2"
+FAR6, NEAR6 = "fd99:1::1", "fd99:1::2"
 CANNOT = 77
 
 
@@ -78,15 +79,15 @@ def two_namespaces():
         far, near = held
         run("ip", "link", "add", "p2p0", "netns", str(far.pid), "type", "veth",
             "peer", "name", "p2p0", "netns", str(near.pid))
-        plug(far, "p2p0", FAR, "fd99:1::1", NEAR, "fd99:1::2")
-        plug(near, "p2p0", NEAR, "fd99:1::2", FAR, "fd99:1::1")
+        plug(far, "p2p0", FAR, FAR6, NEAR, NEAR6)
+        plug(near, "p2p0", NEAR, NEAR6, FAR, FAR6)
         yield within(far), within(near)
 
 
 def main():
     try:
         with two_namespaces() as (far, near):
-            surroundings = {**os.environ, "P2P_FAR": " ".join(far), "P2P_FAR_IP": FAR}
+            surroundings = {**os.environ, "P2P_FAR": " ".join(far), "P2P_FAR_IP": FAR, "P2P_FAR_IP6": FAR6}
             return subprocess.run([*near, *sys.argv[1:]], env=surroundings).returncode
     except Unavailable as reason:
         print(reason)

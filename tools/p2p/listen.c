@@ -79,6 +79,8 @@ static void announce(cli_program *p, p2p_host *host) {
     }
     cli_json_begin(&j, "ready");
     cli_json_peer(&j, "peer", peer);
+    if (p->offload != NULL)
+        cli_json_text(&j, "offload", p->offload);
     cli_json_end(&j, &p->out);
     cli_say(&p->out, CLI_PLAIN, "ready");
 }

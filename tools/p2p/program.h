@@ -70,7 +70,8 @@ struct cli_program {
     int argc; /* the command line as given, without the program's name */
     char **argv;
     void *self;
-    bool kept; /* a thread still uses self: it must not be freed */
+    const char *offload; /* p2p_node_offload; NULL in a replay */
+    bool kept;           /* a thread still uses self: it must not be freed */
 };
 
 const cli_command *cli_find_command(const char *name);

@@ -159,6 +159,7 @@ static void run_node(runner *r, const p2p_config *config) {
         cli_recorder_header(&r->recorder, &r->header);
         p2p_node_record(r->node, cli_recorder_crossing, &r->recorder);
     }
+    p->offload = p2p_node_offload(r->node);
     p2p_node_on_event(r->node, on_event, r);
     p->command->start(p, host);
     if (p->command->attach != NULL)

@@ -4,24 +4,33 @@
 // asked to do. Dispatches `up` with the node's description (again after each interruption), `gone`, and the node's events.
 
 const RETRY = 1000
+const UNSEEN = 10_000
 const EVENTS = ['connected', 'disconnected', 'identified', 'inbound-failed', 'addresses', 'hello', 'stats']
 
 export class NodeApi extends EventTarget {
   node = undefined // what /api/node said last; undefined while the node is gone
 
-  // A tab that nobody sees hears no events: a browser opens only six connections to one server, and a seventh tab would not load.
   start () {
-    document.addEventListener('visibilitychange', () => document.hidden ? this.hush() : this.listen())
+    document.addEventListener('visibilitychange', () => {
+      if (document.hidden) this.hush()
+      this.listen()
+    })
     this.listen()
   }
 
+  // A tab that nobody sees only looks now and then: a browser opens six connections to one server, and if each tab kept one for
+  // events, the seventh would not load.
   listen () {
     clearTimeout(this.timer)
-    if (this.source != null || document.hidden) return
-    const source = this.source = new EventSource('/api/events')
-    source.onopen = () => this.look(true)
-    source.onerror = () => this.interrupted(source)
-    for (const type of EVENTS) source.addEventListener(type, event => this.tell(type, JSON.parse(event.data)))
+    if (document.hidden) {
+      this.look()
+      this.timer = setTimeout(() => this.listen(), UNSEEN)
+    } else if (this.source == null) {
+      const source = this.source = new EventSource('/api/events')
+      source.onopen = () => this.look(true)
+      source.onerror = () => this.interrupted(source)
+      for (const type of EVENTS) source.addEventListener(type, event => this.tell(type, JSON.parse(event.data)))
+    }
   }
 
   hush () {

@@ -22,7 +22,7 @@ const NO_MUNGING = '--force-fieldtrials=WebRTC-NoSdpMangleUfrag/Enabled/'
 const MUXERS = ['yamux', 'mplex']
 
 async function main () {
-  const { target, tests, browserName, browserOptions, pageOptions } = parse(process.argv.slice(2))
+  const { target, tests, browserName, browserOptions, reload, pageOptions } = parse(process.argv.slice(2))
   const server = await servePage(FILES)
   const { page, close } = await BROWSERS[browserName](...browserOptions)
   let passed = false
@@ -31,7 +31,12 @@ async function main () {
     await page.exposeFunction('reportResult', line => console.log(line))
     await page.goto(`http://127.0.0.1:${server.address().port}/`)
     // One argument, because that is all that playwright passes on.
-    passed = await page.evaluate(task => window.dial(...task), [target, tests, pageOptions])
+    const dial = () => page.evaluate(task => window.dial(...task), [target, tests, pageOptions])
+    passed = await dial()
+    if (passed && reload) {
+      await page.reload() // nobody says goodbye
+      passed = await dial()
+    }
   } finally {
     await close()
     server.close()
@@ -50,7 +55,8 @@ function parse (args) {
         muxer: { type: 'string', default: 'yamux,mplex' },
         'key-type': { type: 'string', default: 'ed25519' },
         'dialer-version': { type: 'string', default: '1' },
-        'no-munging': { type: 'boolean', default: false }
+        'no-munging': { type: 'boolean', default: false },
+        reload: { type: 'boolean', default: false }
       }
     })
     const [command, target, ...tests] = positionals
@@ -67,6 +73,7 @@ function parse (args) {
       target,
       tests,
       browserName: values.browser,
+      reload: values.reload,
       browserOptions: values['no-munging'] ? [NO_MUNGING] : [],
       pageOptions: { muxer, keyType: values['key-type'], dialerVersion: values['dialer-version'] }
     }

@@ -6,8 +6,9 @@
  *     c-peer listen [--listen ADDR]… [--security noise,tls] [--muxer yamux,mplex] [--key-type TYPE]
  *         [--raw]
  *     c-peer dial ADDR [options] TEST…
+ *     c-peer dial ADDR --raw
  *
- * `listen --raw` also serves browsers that speak no libp2p (raw.h).
+ * `listen --raw` also serves browsers that speak no libp2p, `dial --raw` is such a client (raw.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@
 #include "echo.h"
 #include "raw.h"
 
-enum { LIST_MAX = 8, LISTEN_MAX = 16, ECHO_MAX = 100000, TEST_PATIENCE_S = 60 };
+enum { LIST_MAX = 8, LISTEN_MAX = 16, ECHO_LEN = 100000, TEST_PATIENCE_S = 60 };
 
 typedef struct options {
     const char *listen[LISTEN_MAX];
@@ -326,8 +327,8 @@ static void start_test(const char *test) {
         waiting_identify = true;
     else if (strncmp(test, "perf:", 5) == 0)
         err = p2p_perf_start(&perf, conn, a, b, 0, on_perf, NULL);
-    else if (strcmp(test, "halfclose") == 0)
-        echo_start(conn, ECHO_MAX, false, echo_done, NULL);
+    else if (strncmp(test, "halfclose", 9) == 0)
+        echo_start(conn, strchr(test, ':') == NULL ? ECHO_LEN : (size_t)a, false, echo_done, NULL);
     else if (strcmp(test, "reset") == 0)
         err = p2p_conn_open(conn, &RESET_CLIENT, NULL, NULL);
     else if (strncmp(test, "streams:", 8) == 0)
@@ -568,6 +569,13 @@ static void must(p2p_err err, const char *what) {
     exit(err == P2P_ERR_UNSUPPORTED ? 2 : 1);
 }
 
+static void raw_done(const char *why) {
+    printf("{\"test\":\"raw\",\"ok\":%s,\"error\":\"%s\"}\n", why == NULL ? "true" : "false",
+        why == NULL ? "" : why);
+    exit_status = why != NULL;
+    p2p_host_close(host());
+}
+
 int main(int argc, char **argv) {
     static const p2p_mem MEM = {0};
     static const p2p_random RANDOM = {fill_random, NULL};
@@ -590,7 +598,7 @@ int main(int argc, char **argv) {
     must(p2p_host_add_protocol(host(), &SERVE_RESET, NULL), "reset");
     must(p2p_host_add_protocol(host(), &SERVE_OPEN, NULL), "open");
     must(show_certificate(host()), "certificate");
-    if (opt.raw)
+    if (opt.raw && opt.target == NULL)
         must(raw_serve(host()), "raw");
     pending_listens = opt.listen_count;
     for (size_t i = 0; i < opt.listen_count; i++)
@@ -604,7 +612,10 @@ int main(int argc, char **argv) {
             .size = sizeof dial, .insecure_tls = true, .webrtc_version = opt.dialer_version};
         current = "connect";
         test_started = uv_hrtime();
-        must(p2p_host_dial(host(), NULL, &addr, 1, &dial, NULL), "dial");
+        if (opt.raw)
+            must(raw_dial(host(), &addr, raw_done), "raw dial");
+        else
+            must(p2p_host_dial(host(), NULL, &addr, 1, &dial, NULL), "dial");
     } else {
         static uv_pipe_t in;
         uv_pipe_init(loop, &in, 0);

@@ -56,7 +56,7 @@ const (
 
 	resetCode   network.StreamErrorCode = 7
 	testTimeout                         = 60 * time.Second
-	echoSize                            = 100_000 // halfclose
+	echoSize                            = 100_000 // halfclose, if it does not say
 	smallEcho                           = 1_000   // streams and open
 	perfBlock                           = 64 << 10
 )
@@ -85,11 +85,16 @@ func main() {
 	flags.StringVar(&opts.security, "security", "noise,tls", "in order of preference")
 	flags.StringVar(&opts.muxer, "muxer", "yamux", "in order of preference")
 	flags.StringVar(&opts.keyType, "key-type", "ed25519", "ed25519, secp256k1, ecdsa or rsa")
+	raw := flags.Bool("raw", false, "serve WebTransport without libp2p instead (raw.go)")
 	flags.IntVar(&opts.dialerVersion, "dialer-version", 1, "of webrtc-direct: 1 or 2")
 
 	switch command := os.Args[1]; command {
 	case "listen":
 		flags.Parse(os.Args[2:])
+		if *raw {
+			listenRaw()
+			return
+		}
 		if len(opts.listen) == 0 {
 			opts.listen = []string{"/ip4/127.0.0.1/tcp/0"}
 		}
@@ -412,8 +417,8 @@ func (s *session) perf(ctx context.Context, args []int) (result, error) {
 	}, nil
 }
 
-func (s *session) halfclose(ctx context.Context, _ []int) (result, error) {
-	return nil, echo(ctx, s.host, s.remote, echoSize)
+func (s *session) halfclose(ctx context.Context, args []int) (result, error) {
+	return nil, echo(ctx, s.host, s.remote, argument(args, 0, echoSize))
 }
 
 func (s *session) reset(ctx context.Context, _ []int) (result, error) {

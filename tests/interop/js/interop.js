@@ -9,7 +9,7 @@ const RESET = '/interop/reset/1.0.0'
 const OPEN = '/interop/open/1.0.0'
 
 const TEST_TIMEOUT = 60_000
-const ECHO_SIZE = 100_000 // halfclose
+const ECHO_SIZE = 100_000 // halfclose, if it does not say
 const SMALL_ECHO = 1_000 // streams and open
 const PERF_BLOCK = new Uint8Array(64 * 1024)
 const MANY_STREAMS = { maxInboundStreams: 1024, maxOutboundStreams: 1024 } // js allows 32 and 64 otherwise
@@ -147,8 +147,8 @@ const TESTS = {
     return { up_mbit: megabitsPerSecond(up, uploaded - start), down_mbit: megabitsPerSecond(down, end - uploaded) }
   },
 
-  async halfclose (_node, connection) {
-    await echo(connection, ECHO_SIZE)
+  async halfclose (_node, connection, [size = ECHO_SIZE]) {
+    await echo(connection, size)
   },
 
   async reset (_node, connection, _, signal) {
@@ -211,7 +211,9 @@ async function echoOn (stream, size) {
   const payload = Uint8Array.from({ length: size }, (_, i) => i * 31 % 251)
   const answer = receiveAll(stream)
   answer.catch(() => {})
-  await send(stream, payload)
+  for (let at = 0; at < size; at += PERF_BLOCK.length) {
+    await send(stream, payload.subarray(at, at + PERF_BLOCK.length))
+  }
   await stream.close()
   const received = await answer
   if (received.length !== size || received.some((byte, i) => byte !== payload[i])) {
@@ -239,9 +241,11 @@ function receive (stream, consume = () => {}) {
 }
 
 async function receiveAll (stream) {
-  const bytes = []
-  await receive(stream, data => bytes.push(...data.subarray()))
-  return Uint8Array.from(bytes)
+  const chunks = []
+  await receive(stream, data => chunks.push(data.subarray().slice()))
+  const bytes = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
+  chunks.reduce((at, chunk) => (bytes.set(chunk, at), at + chunk.length), 0)
+  return bytes
 }
 
 function firstByte (stream) {

@@ -39,7 +39,7 @@ KEY_TYPES = {
 }  # its ECDSA keys cannot sign: NotImplementedError
 
 TEST_SECONDS = 60
-ECHO_SIZE = 100_000  # halfclose
+ECHO_SIZE = 100_000  # halfclose, if it does not say
 SMALL_ECHO = 1_000  # streams and open
 BLOCK = 64 * 1024
 
@@ -179,8 +179,8 @@ class Session:
             raise Failure(f"{received} bytes came instead of {down}")
         return {"up_mbit": megabits(up, uploaded - start), "down_mbit": megabits(down, end - uploaded)}
 
-    async def halfclose(self):
-        await echo(self.host, self.peer, ECHO_SIZE)
+    async def halfclose(self, size=ECHO_SIZE):
+        await echo(self.host, self.peer, size)
         return {}
 
     async def reset(self):

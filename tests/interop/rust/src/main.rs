@@ -34,7 +34,7 @@ const OPEN: StreamProtocol = StreamProtocol::new("/interop/open/1.0.0");
 const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 const PING_INTERVAL: Duration = Duration::from_millis(50);
-const ECHO_SIZE: usize = 100_000; // halfclose
+const ECHO_SIZE: usize = 100_000; // halfclose, if it does not say
 const SMALL_ECHO: usize = 1_000; // streams and open
 const PERF_BLOCK: usize = 64 * 1024;
 
@@ -281,7 +281,7 @@ impl Session {
             "ping" => self.ping(number(0, 1)).await,
             "identify" => self.identify().await,
             "perf" => self.perf(number(0, 1 << 20), number(1, 1 << 20)).await,
-            "halfclose" => echo(&mut self.control, self.peer, ECHO_SIZE)
+            "halfclose" => echo(&mut self.control, self.peer, number(0, ECHO_SIZE))
                 .await
                 .map(|()| Value::Null),
             "reset" => self.reset().await,
