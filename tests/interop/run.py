@@ -51,6 +51,7 @@ ABSENT_PEER = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"  # the all-
 
 SETUP_SECONDS = 1200
 READY_SECONDS = 20
+RAW_END = "raw session closed: bye"  # what go says
 DIAL_SECONDS = 120
 
 ADDRESSES = {
@@ -439,6 +440,21 @@ class Runner:
         problem = "; ".join(errors) or ("" if status == 0 else f"status {status}: {stderr}")
         self.record(dialler, listener, config, case, "failed" if problem else "passed", problem)
 
+    def run_raw(self, dialler, listener):
+        """WebTransport without libp2p: streams of both kinds, a datagram, a close with a code."""
+        problem = ""
+        try:
+            with Listener([self.programs[listener]], ["--raw"]) as process:
+                address = process.addresses()[0]
+                lines, status, stderr = dial([self.programs[dialler]], [address, "--raw"])
+                line = lines[0] if lines else {"ok": False, "error": f"status {status}: {stderr}"}
+                problem = "" if line["ok"] else line["error"]
+                if not problem and (said := process.lines.get(timeout=READY_SECONDS)) != RAW_END:
+                    problem = f"the listener said {said!r}, not {RAW_END!r}"
+        except (Failure, queue.Empty) as failure:
+            problem = str(failure) or "the listener did not hear of the end"
+        self.record(dialler, listener, "webtransport, raw", "raw", "failed" if problem else "passed", problem)
+
 
 def wrong_id(address):
     return address.rpartition("/p2p/")[0] + "/p2p/" + ABSENT_PEER
@@ -519,6 +535,22 @@ def summary(cell):
     passed = sum(r.status == "passed" for r in run)
     failed = [r.case.split(":")[0] for r in run if r.status == "failed"]
     return f"{passed}/{len(run)}" + (f" ✗ {', '.join(failed)}" if failed else "")
+
+
+def run_cases(suite, cases):
+    """Runs named cases, each of which returns what is wrong with it or nothing; counts and prints. For the runners in
+    the folders below."""
+    failed = 0
+    for name, case in cases:
+        try:
+            problem = case()
+        except (Failure, subprocess.TimeoutExpired) as error:
+            problem = str(error)
+        if problem:
+            failed += 1
+            print(f"  FAILED: {name}: {problem}", flush=True)
+    print(f"{suite}: {len(cases) - failed} passed, {failed} failed")
+    return failed
 
 
 def last_line(results):
@@ -602,6 +634,8 @@ def main():
         idle = start_idle(runner, pool, pairs, arguments.transports)
         for dialler, listener in pairs:
             run_direction(runner, dialler, listener, arguments)
+        if (ours, "go") in pairs and ours == "c" and "webtransport" in arguments.transports:
+            runner.run_raw(ours, "go")
         for column, problem in idle:
             problem = problem.result()
             runner.record(*column, IDLE, "failed" if problem else "passed", problem)

@@ -6,8 +6,9 @@
  *     c-peer listen [--listen ADDR]… [--security noise,tls] [--muxer yamux,mplex] [--key-type TYPE]
  *         [--raw]
  *     c-peer dial ADDR [options] TEST…
+ *     c-peer dial ADDR --raw
  *
- * `listen --raw` also serves browsers that speak no libp2p (raw.h).
+ * `listen --raw` also serves browsers that speak no libp2p, `dial --raw` is such a client (raw.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -568,6 +569,13 @@ static void must(p2p_err err, const char *what) {
     exit(err == P2P_ERR_UNSUPPORTED ? 2 : 1);
 }
 
+static void raw_done(const char *why) {
+    printf("{\"test\":\"raw\",\"ok\":%s,\"error\":\"%s\"}\n", why == NULL ? "true" : "false",
+        why == NULL ? "" : why);
+    exit_status = why != NULL;
+    p2p_host_close(host());
+}
+
 int main(int argc, char **argv) {
     static const p2p_mem MEM = {0};
     static const p2p_random RANDOM = {fill_random, NULL};
@@ -590,7 +598,7 @@ int main(int argc, char **argv) {
     must(p2p_host_add_protocol(host(), &SERVE_RESET, NULL), "reset");
     must(p2p_host_add_protocol(host(), &SERVE_OPEN, NULL), "open");
     must(show_certificate(host()), "certificate");
-    if (opt.raw)
+    if (opt.raw && opt.target == NULL)
         must(raw_serve(host()), "raw");
     pending_listens = opt.listen_count;
     for (size_t i = 0; i < opt.listen_count; i++)
@@ -604,7 +612,10 @@ int main(int argc, char **argv) {
             .size = sizeof dial, .insecure_tls = true, .webrtc_version = opt.dialer_version};
         current = "connect";
         test_started = uv_hrtime();
-        must(p2p_host_dial(host(), NULL, &addr, 1, &dial, NULL), "dial");
+        if (opt.raw)
+            must(raw_dial(host(), &addr, raw_done), "raw dial");
+        else
+            must(p2p_host_dial(host(), NULL, &addr, 1, &dial, NULL), "dial");
     } else {
         static uv_pipe_t in;
         uv_pipe_init(loop, &in, 0);

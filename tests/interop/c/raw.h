@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * What the peer does for browsers that speak no libp2p (tests/browser): it serves WebTransport
- * sessions at two paths, and says on stdout what it sees, a line that begins with "raw" each.
+ * WebTransport without libp2p. For browsers (tests/browser) the peer serves sessions at two paths,
+ * and says on stdout what it sees, a line that begins with "raw" each.
  *
  *     /echo     streams of both kinds and datagrams come back
  *     /command  a stream of the client's carries one command: "close CODE REASON", "drain",
@@ -13,5 +13,8 @@
 #include <p2p/host.h>
 
 p2p_err raw_serve(p2p_host *host);
+
+/* Asks a server for a session at /echo and tries it: `done` with NULL, or what went wrong. */
+p2p_err raw_dial(p2p_host *host, const p2p_multiaddr *addr, void (*done)(const char *why));
 
 #endif

@@ -17,7 +17,6 @@ import contextlib
 import dataclasses
 import fnmatch
 import hashlib
-import importlib.util
 import os
 import pathlib
 import re
@@ -31,11 +30,8 @@ import adapter
 import redis
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent))  # for what it imports
-spec = importlib.util.spec_from_file_location("interop", HERE.parent / "run.py")
-interop = importlib.util.module_from_spec(spec)
-sys.modules["interop"] = interop
-spec.loader.exec_module(interop)
+sys.path.insert(0, str(HERE.parent))
+import run as interop  # the one in the folder above
 
 CASE_SECONDS = 90
 TRANSPORTS = tuple(adapter.LISTEN)

@@ -85,11 +85,16 @@ func main() {
 	flags.StringVar(&opts.security, "security", "noise,tls", "in order of preference")
 	flags.StringVar(&opts.muxer, "muxer", "yamux", "in order of preference")
 	flags.StringVar(&opts.keyType, "key-type", "ed25519", "ed25519, secp256k1, ecdsa or rsa")
+	raw := flags.Bool("raw", false, "serve WebTransport without libp2p instead (raw.go)")
 	flags.IntVar(&opts.dialerVersion, "dialer-version", 1, "of webrtc-direct: 1 or 2")
 
 	switch command := os.Args[1]; command {
 	case "listen":
 		flags.Parse(os.Args[2:])
+		if *raw {
+			listenRaw()
+			return
+		}
 		if len(opts.listen) == 0 {
 			opts.listen = []string{"/ip4/127.0.0.1/tcp/0"}
 		}

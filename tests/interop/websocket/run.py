@@ -10,7 +10,7 @@ the other implementation's framing, as client and as server. Then a client by it
 fragments, compression and close codes. The last line is `websocket: N passed, N failed`.
 """
 
-import importlib.util
+import functools
 import json
 import pathlib
 import re
@@ -18,11 +18,8 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent))  # for what it imports
-spec = importlib.util.spec_from_file_location("interop", HERE.parent / "run.py")
-interop = importlib.util.module_from_spec(spec)
-sys.modules["interop"] = interop
-spec.loader.exec_module(interop)
+sys.path.insert(0, str(HERE.parent))
+import run as interop  # the one in the folder above
 
 TESTS = ["ping:50", "identify", "halfclose:1", "halfclose:16384", "halfclose:4000000", "perf:1000000:1000000", "reset",
          "streams:100", "open"]
@@ -86,20 +83,11 @@ def main():
     if setup.returncode != 0:
         sys.exit("run.py: the bridges could not be set up")
     program = setup.stdout.strip()
-    passed = failed = 0
+    cases = []
     for lang in langs or ["js", "py"]:
-        cases = {command: lambda command=command: through(peer, program, lang, command) for command in ("serve", "connect")}
-        cases["probe"] = lambda: probe(peer, program, lang)
-        for name, case in cases.items():
-            try:
-                problem = case()
-            except (interop.Failure, subprocess.TimeoutExpired) as error:
-                problem = str(error)
-            passed, failed = passed + (not problem), failed + bool(problem)
-            if problem:
-                print(f"  FAILED: {lang} {name}: {problem}")
-    print(f"websocket: {passed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+        cases += [(f"{lang} {command}", functools.partial(through, peer, program, lang, command)) for command in ("serve", "connect")]
+        cases.append((f"{lang} probe", functools.partial(probe, peer, program, lang)))
+    sys.exit(1 if interop.run_cases("websocket", cases) else 0)
 
 
 if __name__ == "__main__":
