@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import pathlib
+import pty
 import re
 import select
 import signal
@@ -833,6 +834,22 @@ def test_ends_in_good_order():
             out = node.stop(how)
             assert "disconnected" in out, out
             assert node.errors().count("\n") <= 1, node.errors()
+
+
+def test_sighup():
+    with up() as node:
+        node.process.send_signal(signal.SIGHUP)
+        while "nothing to read again" not in node.errors():
+            assert node.get("/api/health") == {"ok": True}
+        node.stop()
+    child, master = pty.fork()
+    if child == 0:
+        os.execv(P2P, [P2P, "up", "--port", "0", "--page", "127.0.0.1:0", "--ephemeral"])
+    seen = b""
+    while b"ready" not in seen:
+        seen += os.read(master, 65536)
+    os.close(master)  # the terminal's window is closed
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) in (0, 1), "it ended by itself, not by the signal"
 
 
 def test_systemd_is_told():
