@@ -151,6 +151,9 @@ P2P_API const char *p2p_host_protocol(const p2p_host *host, size_t index);
 
 /* --- listening */
 
+/* Enough text for any address with a peer id behind it, with the terminator. */
+enum { P2P_HOST_ADDR_TEXT_MAX = P2P_MULTIADDR_TEXT_MAX + P2P_PEER_ID_TEXT_MAX };
+
 /* Starts listening; LISTENING or LISTEN_FAILED follows with this number. UNSUPPORTED: no transport
  * for it; LIMIT. */
 P2P_API P2P_NODISCARD p2p_err p2p_host_listen(
@@ -159,6 +162,9 @@ P2P_API void p2p_host_unlisten(p2p_host *host, uint64_t listener);
 /* The host's addresses as others can use them (0.0.0.0 and :: expanded), without /p2p; false at the
  * end. */
 P2P_API bool p2p_host_addr(const p2p_host *host, size_t index, p2p_multiaddr *addr);
+/* Such an address as the text with which others dial this host, /p2p/… included; returns `text`. */
+P2P_API const char *p2p_host_addr_text(
+    const p2p_host *host, const p2p_multiaddr *addr, char text[P2P_HOST_ADDR_TEXT_MAX]);
 
 /* --- dialling */
 

@@ -6,6 +6,7 @@
  *     p2p_node_new(&node, &config);
  *     p2p_host_add_protocol(p2p_node_host(node), &echo, NULL);
  *     p2p_node_listen(node, "/ip4/0.0.0.0/tcp/4001");
+ *     p2p_node_open(node, "/ip4/192.0.2.1/tcp/4001/p2p/12D3KooW…", &chat, NULL);
  *     p2p_node_run(node);
  *
  * It fills in what the configuration leaves open: the system's randomness and clock, and an
@@ -42,6 +43,13 @@ P2P_API void p2p_node_free(p2p_node *node);
 P2P_API p2p_host *p2p_node_host(p2p_node *node);
 /* p2p_host_listen with a text address. */
 P2P_API P2P_NODISCARD p2p_err p2p_node_listen(p2p_node *node, const char *addr);
+/*
+ * Dials a text address and opens a stream of the protocol there: its `opened` follows, with `self`.
+ * The event handler gets DIALED, or DIAL_FAILED when it comes to nothing, also if the stream cannot
+ * be opened. INVALID and UNSUPPORTED as p2p_multiaddr_parse, LIMIT, NO_MEMORY.
+ */
+P2P_API P2P_NODISCARD p2p_err p2p_node_open(
+    p2p_node *node, const char *addr, const p2p_protocol *protocol, void *self);
 /* Runs until p2p_host_close has finished or p2p_node_stop is called. */
 P2P_API void p2p_node_run(p2p_node *node);
 P2P_API void p2p_node_stop(p2p_node *node);
@@ -49,7 +57,8 @@ P2P_API void p2p_node_stop(p2p_node *node);
  * Around calls on the host from outside of callbacks, such as a timer of the caller's loop: before
  * them, as the host's clock stands still while nothing happens to it and a deadline would be
  * reckoned from long ago; after them, to let the node notice. Inside of event and protocol
- * callbacks, and of what p2p_node_post runs, neither is needed.
+ * callbacks, and of what p2p_node_post runs, neither is needed, nor harmful. Both are part of
+ * p2p_node_open.
  */
 P2P_API void p2p_node_catch_up(p2p_node *node);
 P2P_API void p2p_node_kick(p2p_node *node);

@@ -273,6 +273,18 @@ bool p2p_host_addr(const p2p_host *host, size_t index, p2p_multiaddr *addr) {
     return p2p_swarm_addr(&host->swarm, index, addr);
 }
 
+const char *p2p_host_addr_text(
+    const p2p_host *host, const p2p_multiaddr *addr, char text[P2P_HOST_ADDR_TEXT_MAX]) {
+    static const char PEER[] = "/p2p/";
+    size_t len = p2p_multiaddr_format(text, P2P_MULTIADDR_TEXT_MAX, addr);
+    if (!p2p_multiaddr_has(addr, P2P_P2P)) {
+        memcpy(text + len, PEER, sizeof PEER);
+        len += sizeof PEER - 1;
+        p2p_peer_id_format(text + len, P2P_HOST_ADDR_TEXT_MAX - len, p2p_host_peer(host));
+    }
+    return text;
+}
+
 p2p_err p2p_host_dial(p2p_host *host, const p2p_peer_id *peer, const p2p_multiaddr *addrs,
     size_t count, const p2p_dial_options *options, uint64_t *request) {
     uint64_t ignored;

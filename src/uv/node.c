@@ -5,11 +5,13 @@
  */
 #include "uv/driver.h"
 
+#include <stdio.h>
 #include <sys/random.h>
 #include <time.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -19,6 +21,14 @@ typedef struct post {
     void (*fn)(void *ctx);
     void *ctx;
 } post;
+
+/* A dial at whose end a stream is opened. */
+typedef struct opening {
+    p2p_list node;
+    uint64_t request;
+    const p2p_protocol *protocol;
+    void *self;
+} opening;
 
 struct p2p_node {
     p2p_mem mem;
@@ -31,6 +41,7 @@ struct p2p_node {
     uv_mutex_t lock; /* of posts */
     post posts[POSTS_MAX];
     size_t post_first, post_count;
+    p2p_list openings;
     bool stopped; /* STOPPED was seen, or p2p_node_stop called */
     p2p_event_fn on_event;
     void *event_ctx;
@@ -51,10 +62,35 @@ static uint64_t wall_clock_ms(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* The stream is opened before the application hears that it was dialled, so a failure can be told.
+ */
+static void open_dialled(p2p_node *node, p2p_event *event) {
+    for (p2p_list *at = node->openings.next; at != &node->openings; at = at->next) {
+        opening o = *P2P_CONTAINER(at, opening, node);
+        if (o.request != event->request)
+            continue;
+        p2p_list_remove(at);
+        p2p_mem_free(&node->mem, P2P_CONTAINER(at, opening, node), sizeof o);
+        p2p_err err = event->type == P2P_EVENT_DIALED
+                          ? p2p_conn_open(event->conn, o.protocol, o.self, NULL)
+                          : P2P_OK;
+        if (err != P2P_OK) {
+            event->type = P2P_EVENT_DIAL_FAILED;
+            event->conn = NULL;
+            event->reason.err = err;
+            snprintf(event->reason.text, sizeof event->reason.text, "%s", p2p_err_text(err));
+        }
+        return;
+    }
+}
+
 static void event_arrived(void *ctx, p2p_host *host, const p2p_event *event) {
     p2p_node *node = ctx;
+    p2p_event told = *event;
+    if (event->type == P2P_EVENT_DIALED || event->type == P2P_EVENT_DIAL_FAILED)
+        open_dialled(node, &told);
     if (node->on_event != NULL)
-        node->on_event(node->event_ctx, host, event);
+        node->on_event(node->event_ctx, host, &told);
     if (event->type == P2P_EVENT_STOPPED)
         p2p_node_stop(node);
 }
@@ -154,6 +190,7 @@ static p2p_err make_node(p2p_node **out, const p2p_config *config, uv_loop_t *lo
         return P2P_ERR_NO_MEMORY;
     node->mem = config->mem;
     node->loop = loop;
+    p2p_list_init(&node->openings);
     if (uv_mutex_init(&node->lock) != 0) {
         p2p_mem_free(&config->mem, node, sizeof *node);
         return P2P_ERR_NO_MEMORY;
@@ -189,6 +226,9 @@ void p2p_node_free(p2p_node *node) {
     p2p_uv_driver_close(&node->driver, driver_closed, node);
     p2p_host_free(node->host);
     node->host = node->driver.host = NULL;
+    while (!p2p_list_empty(&node->openings))
+        p2p_mem_free(&node->mem, P2P_CONTAINER(p2p_list_pop(&node->openings), opening, node),
+            sizeof(opening));
     if (own)
         finish_own_loop(node);
 }
@@ -210,6 +250,26 @@ p2p_err p2p_node_listen(p2p_node *node, const char *addr) {
     return err != P2P_OK ? err : p2p_host_listen(node->host, &parsed, NULL);
 }
 
+p2p_err p2p_node_open(p2p_node *node, const char *addr, const p2p_protocol *protocol, void *self) {
+    p2p_multiaddr parsed;
+    p2p_err err = p2p_multiaddr_parse(&parsed, addr, NULL);
+    if (err != P2P_OK)
+        return err;
+    opening *o = p2p_mem_alloc(&node->mem, sizeof *o);
+    if (o == NULL)
+        return P2P_ERR_NO_MEMORY;
+    *o = (opening){.protocol = protocol, .self = self};
+    p2p_node_catch_up(node);
+    err = p2p_host_dial(node->host, NULL, &parsed, 1, NULL, &o->request);
+    if (err != P2P_OK) {
+        p2p_mem_free(&node->mem, o, sizeof *o);
+        return err;
+    }
+    p2p_list_push(&node->openings, &o->node);
+    p2p_node_kick(node);
+    return P2P_OK;
+}
+
 void p2p_node_run(p2p_node *node) {
     node->stopped = false;
     /* uv_stop during the last iteration may have been for another run. */
@@ -224,7 +284,8 @@ void p2p_node_stop(p2p_node *node) {
 }
 
 void p2p_node_catch_up(p2p_node *node) {
-    if (node->host != NULL)
+    /* While callbacks run the time is right, and an input in the middle would be wrong. */
+    if (node->host != NULL && !node->driver.pumping)
         p2p_uv_input(&node->driver, &(p2p_input){.type = P2P_INPUT_TICK});
 }
 

@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import pathlib
+import pty
 import re
 import select
 import signal
@@ -421,13 +422,17 @@ def test_disk_full():
 
 
 def test_standard_ports_move_on():
-    """4001 and 4080 if they are free, the next ones if not: the second node cannot have the first one's."""
-    with up("--ephemeral", ports=False) as first, up("--ephemeral", ports=False) as second:
-        (a,) = {int(re.search(r"/(?:tcp|udp)/(\d+)", addr)[1]) for addr in first.addrs}
-        (b,) = {int(re.search(r"/(?:tcp|udp)/(\d+)", addr)[1]) for addr in second.addrs}
-        assert 4001 <= a < b and 4080 <= int(first.port) < int(second.port)
-        assert "port 4001 is in use; listening on %d" % b in second.errors()
-        assert "port 4080 is in use; the page is on %s" % second.port in second.errors()
+    """In a network of their own, where nobody else has these ports."""
+    with up("--ephemeral", ports=False, command=unshared('ip link set lo up && exec "$@"')) as first:
+        there = ["nsenter", "--target", str(first.process.pid), "--net"]
+        there += [] if os.getuid() == 0 else ["--user", "--preserve-credentials"]
+        with up("--ephemeral", ports=False, command=there) as second:
+            for node, port, page in ((first, 4001, 4080), (second, 4002, 4081)):
+                assert {int(re.search(r"/(?:tcp|udp)/(\d+)", addr)[1]) for addr in node.addrs} == {port}
+                assert node.url == f"http://127.0.0.1:{page}/"
+            assert "in use" not in first.errors()
+            assert "port 4001 is in use; listening on 4002" in second.errors()
+            assert "port 4080 is in use; the page is on 4081" in second.errors()
 
 
 def test_wanted_ports_in_use():
@@ -619,7 +624,8 @@ def test_node_and_peers():
         dialled = node.act("/api/dial", {"addr": other})
         peer = other.rsplit("/", 1)[1]
         assert dialled["peer"] == peer and dialled["transport"] == "tcp" and dialled["setup_ms"] > 0
-        node.until("^identified")
+        line = node.until("^identified")
+        assert re.fullmatch(r"identified    12D3…\w{6}  c-libp2p/[0-9.]+, speaks ping perf echo", line), line
         (p,) = node.get("/api/peers")["peers"]
         assert p["peer"] == peer and p["agent"].startswith("c-libp2p/") and "/ipfs/ping/1.0.0" in p["protocols"]
         (c,) = p["connections"]
@@ -729,10 +735,11 @@ def test_metrics():
                 assert found and found[1] in types, line
                 assert found[1] + found[2] not in values, line
                 values[found[1] + found[2]] = float(found[3])
-        kind = '{dir="inbound",transport="tcp",security="/noise",muxer="/yamux/1.0.0"}'
+        kind = '{dir="inbound",transport="tcp",security="/noise",muxer="/yamux/1.0.0",ip_version="ip4"}'
         assert values["libp2p_swarm_connections_opened_total" + kind] == 1
         assert values["libp2p_swarm_connections_closed_total" + kind] == 1
         assert values["libp2p_stream_bytes_in_total"] > 0 and values["libp2p_identify_identified_total"] == 1
+        assert values['libp2p_rcmgr_connections{dir="inbound",scope="system"}'] == 0
         assert values['libp2p_limit_used{limit="connections"}'] == 0 and values['libp2p_limit_max{limit="connections"}'] > 0
         assert values["process_resident_memory_bytes"] > 0
 
@@ -751,10 +758,10 @@ def test_hello_among_tabs_terminal_and_page():
         assert short, line
         sent = e.until("hello")
         assert sent["name"] == "Ada" and sent["text"] == "from a" and sent["from"].endswith(short[1]) and sent["at_ms"] > 0
-        say(b, "from b\033[31m\n")
-        assert re.fullmatch(r"hello from 12D3…\w{6}: from b\?\[31m\?", node.until("^hello")), "no control characters"
+        say(b, "from b\033[31m\n\u202e\u2066é")
+        assert re.fullmatch(r"hello from 12D3…\w{6}: from b\?\[31m\?{7}é", node.until("^hello")), "no control characters"
         got = hello_read(a.stdout)
-        assert got[3] == b"from b\033[31m\n" and got[2] == b"" and len(got[1]) == 38
+        assert got[3] == "from b\033[31m\n\u202e\u2066é".encode() and got[2] == b"" and len(got[1]) == 38
         node.process.stdin.write(("typed\n" + "\n" + "ö" * 600 + "\n").encode())
         node.process.stdin.flush()
         for process in (a, b):
@@ -827,6 +834,22 @@ def test_ends_in_good_order():
             out = node.stop(how)
             assert "disconnected" in out, out
             assert node.errors().count("\n") <= 1, node.errors()
+
+
+def test_sighup():
+    with up() as node:
+        node.process.send_signal(signal.SIGHUP)
+        while "nothing to read again" not in node.errors():
+            assert node.get("/api/health") == {"ok": True}
+        node.stop()
+    child, master = pty.fork()
+    if child == 0:
+        os.execv(P2P, [P2P, "up", "--port", "0", "--page", "127.0.0.1:0", "--ephemeral"])
+    seen = b""
+    while b"ready" not in seen:
+        seen += os.read(master, 65536)
+    os.close(master)  # the terminal's window is closed
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) in (0, 1), "it ended by itself, not by the signal"
 
 
 def test_systemd_is_told():

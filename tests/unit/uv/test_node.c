@@ -60,10 +60,12 @@ static void on_ping(void *ctx, p2p_ping *ping, p2p_err err, p2p_time rtt) {
 static void on_event(void *ctx, p2p_host *host, const p2p_event *event) {
     scene *s = ctx;
     p2p_ping *ping;
+    p2p_time now;
     switch (event->type) {
     case P2P_EVENT_LISTENING:
         s->listening++;
         if (s->node[1] != NULL) {
+            p2p_node_catch_up(s->node[1]);
             check_ok(p2p_host_dial(
                 p2p_node_host(s->node[1]), p2p_host_peer(host), &event->addr, 1, NULL, NULL));
             p2p_node_kick(s->node[1]); /* this is the other node's callback */
@@ -71,6 +73,9 @@ static void on_event(void *ctx, p2p_host *host, const p2p_event *event) {
         break;
     case P2P_EVENT_DIALED:
         s->connected++;
+        now = p2p_host_now(host);
+        p2p_node_catch_up(s->node[1]); /* its own callback: nothing happens */
+        check(p2p_host_now(host) == now);
         check_ok(p2p_ping_start(&ping, event->conn, P2P_SECOND, on_ping, s));
         break;
     case P2P_EVENT_DISCONNECTED:
@@ -239,6 +244,98 @@ static void an_idle_host_is_told_the_time_before_it_is_used(void **state) {
     scene_deinit(&s);
 }
 
+/* --- a stream by a text address */
+
+typedef struct opened_scene {
+    scene s;
+    char heard[16];
+    size_t heard_len, dialled, failed;
+} opened_scene;
+
+static void say_hello(p2p_stream *stream, void *self) {
+    (void)self;
+    check(p2p_stream_write(stream, P2P_LITERAL("hello")) == 5);
+    p2p_stream_shut(stream);
+}
+
+static void take_hello(p2p_stream *stream, void *self) {
+    opened_scene *o = self;
+    p2p_bytes view = p2p_stream_peek(stream);
+    check(view.len <= sizeof o->heard - o->heard_len);
+    memcpy(o->heard + o->heard_len, view.ptr, view.len);
+    o->heard_len += view.len;
+    p2p_stream_consume(stream, view.len);
+    if (p2p_stream_at_end(stream))
+        p2p_host_close(p2p_stream_host(stream));
+}
+
+static const char *const HELLO_IDS[] = {"/hello/1", NULL};
+static const p2p_protocol HELLO_SERVER = {
+    .size = sizeof(p2p_protocol), .ids = HELLO_IDS, .inbound = true, .readable = take_hello};
+static const p2p_protocol HELLO_CLIENT = {
+    .size = sizeof(p2p_protocol), .ids = HELLO_IDS, .opened = say_hello};
+
+static void open_when_listening(void *ctx, p2p_host *host, const p2p_event *event) {
+    opened_scene *o = ctx;
+    char text[P2P_HOST_ADDR_TEXT_MAX];
+    if (event->type == P2P_EVENT_LISTENING)
+        check_ok(p2p_node_open(
+            o->s.node[1], p2p_host_addr_text(host, &event->addr, text), &HELLO_CLIENT, NULL));
+    o->dialled += event->type == P2P_EVENT_DIALED;
+    o->s.stopped += event->type == P2P_EVENT_STOPPED;
+}
+
+static void a_stream_is_opened_at_a_text_address(void **state) {
+    (void)state;
+    opened_scene o = {0};
+    uv_loop_t loop;
+    scene_init(&o.s);
+    check(uv_loop_init(&loop) == 0);
+    for (int i = 0; i < 2; i++) {
+        p2p_config config = config_of(&o.s, i);
+        check_ok(p2p_node_new_on(&o.s.node[i], &config, &loop));
+        p2p_node_on_event(o.s.node[i], open_when_listening, &o);
+    }
+    check_ok(p2p_host_add_protocol(p2p_node_host(o.s.node[0]), &HELLO_SERVER, &o));
+    check_ok(p2p_node_listen(o.s.node[0], "/ip4/127.0.0.1/tcp/0"));
+    while (o.s.stopped == 0)
+        uv_run(&loop, UV_RUN_ONCE);
+    check(o.dialled == 1 && o.heard_len == 5 && memcmp(o.heard, "hello", 5) == 0);
+    for (int i = 0; i < 2; i++)
+        p2p_node_free(o.s.node[i]);
+    while (uv_run(&loop, UV_RUN_DEFAULT) != 0) {
+    }
+    check(uv_loop_close(&loop) == 0);
+    scene_deinit(&o.s);
+}
+
+static void note_failed_dial(void *ctx, p2p_host *host, const p2p_event *event) {
+    opened_scene *o = ctx;
+    (void)host;
+    if (event->type != P2P_EVENT_DIAL_FAILED)
+        return;
+    o->failed++;
+    check(event->reason.err != P2P_OK && event->reason.text[0] != 0);
+    p2p_node_stop(o->s.node[0]);
+}
+
+static void opening_where_nobody_listens_is_told(void **state) {
+    (void)state;
+    opened_scene o = {0};
+    scene_init(&o.s);
+    p2p_config config = config_of(&o.s, 0);
+    check_ok(p2p_node_new(&o.s.node[0], &config));
+    p2p_node_on_event(o.s.node[0], note_failed_dial, &o);
+    check_err(P2P_ERR_INVALID, p2p_node_open(o.s.node[0], "nowhere", &HELLO_CLIENT, NULL));
+    check_ok(p2p_node_open(o.s.node[0], "/ip4/127.0.0.1/tcp/1", &HELLO_CLIENT, NULL));
+    p2p_node_run(o.s.node[0]);
+    check(o.failed == 1);
+    /* One more that never comes to an end. */
+    check_ok(p2p_node_open(o.s.node[0], "/ip4/127.0.0.1/tcp/1", &HELLO_CLIENT, NULL));
+    p2p_node_free(o.s.node[0]);
+    scene_deinit(&o.s);
+}
+
 static void freeing_at_any_time_leaves_nothing(void **state) {
     (void)state;
     for (size_t turns = 0; turns < 40; turns++) {
@@ -309,6 +406,8 @@ int main(void) {
         cmocka_unit_test(other_threads_post_work),
         cmocka_unit_test(posts_are_bounded),
         cmocka_unit_test(an_idle_host_is_told_the_time_before_it_is_used),
+        cmocka_unit_test(a_stream_is_opened_at_a_text_address),
+        cmocka_unit_test(opening_where_nobody_listens_is_told),
         cmocka_unit_test(freeing_at_any_time_leaves_nothing),
         cmocka_unit_test(without_memory_there_is_no_node_and_no_leak),
         cmocka_unit_test(a_node_without_an_identity_makes_one),

@@ -3,16 +3,24 @@
 
 #include <string.h>
 
+static const char *ip_version(const p2p_multiaddr *addr) {
+    return p2p_multiaddr_has(addr, P2P_IP4)   ? "ip4"
+           : p2p_multiaddr_has(addr, P2P_IP6) ? "ip6"
+                                              : "unknown";
+}
+
 /* The table is as large as the kinds this build can make; one more than that is not counted. */
 static up_kind *kind_of(up_counters *c, const p2p_conn *conn) {
     up_kind wanted = {.outbound = p2p_conn_outbound(conn),
         .transport = p2p_conn_transport(conn),
         .security = p2p_conn_security(conn),
-        .muxer = p2p_conn_muxer(conn)};
+        .muxer = p2p_conn_muxer(conn),
+        .ip_version = ip_version(p2p_conn_remote(conn))};
     for (size_t i = 0; i < c->kind_count; i++) {
         up_kind *k = &c->kinds[i];
         if (k->outbound == wanted.outbound && strcmp(k->transport, wanted.transport) == 0 &&
-            strcmp(k->security, wanted.security) == 0 && strcmp(k->muxer, wanted.muxer) == 0)
+            strcmp(k->security, wanted.security) == 0 && strcmp(k->muxer, wanted.muxer) == 0 &&
+            strcmp(k->ip_version, wanted.ip_version) == 0)
             return k;
     }
     if (c->kind_count == UP_KINDS_MAX)

@@ -5,12 +5,12 @@
 
 #include <p2p/host.h>
 
-enum { UP_KINDS_MAX = 64 };
+enum { UP_KINDS_MAX = 128 };
 
 /* Connections of one kind. */
 typedef struct up_kind {
     bool outbound;
-    const char *transport, *security, *muxer; /* of constants */
+    const char *transport, *security, *muxer, *ip_version; /* of constants */
     uint64_t opened, closed;
 } up_kind;
 

@@ -38,17 +38,18 @@ static void put_one(
     put(t, "%s %llu\n", name, value);
 }
 
-/* Labels as go-libp2p has them: "/noise" is "noise" there too, "" is what a transport does itself.
- */
+/* Security and muxer are protocol ids, and empty where the transport does it itself. */
 static void put_kinds(text *t, const up_counters *c, bool closed) {
     const char *name =
         closed ? "libp2p_swarm_connections_closed_total" : "libp2p_swarm_connections_opened_total";
     put_head(t, name, "counter", closed ? "Connections Closed" : "Connections Opened");
     for (size_t i = 0; i < c->kind_count; i++) {
         const up_kind *k = &c->kinds[i];
-        put(t, "%s{dir=\"%s\",transport=\"%s\",security=\"%s\",muxer=\"%s\"} %llu\n", name,
-            k->outbound ? "outbound" : "inbound", k->transport, k->security, k->muxer,
-            (unsigned long long)(closed ? k->closed : k->opened));
+        put(t,
+            "%s{dir=\"%s\",transport=\"%s\",security=\"%s\",muxer=\"%s\",ip_version=\"%s\"} "
+            "%llu\n",
+            name, k->outbound ? "outbound" : "inbound", k->transport, k->security, k->muxer,
+            k->ip_version, (unsigned long long)(closed ? k->closed : k->opened));
     }
 }
 
@@ -74,6 +75,10 @@ static void put_usage(text *t, const up *u) {
         {"buffered_bytes", usage.buffered_bytes, limits->buffered_bytes},
         {"dials", usage.dials, limits->dials}, {"peers", usage.peers, limits->peers}};
 
+    put_head(t, "libp2p_rcmgr_connections", "gauge", "Number of Connections");
+    put(t, "libp2p_rcmgr_connections{dir=\"inbound\",scope=\"system\"} %zu\n", usage.conns_inbound);
+    put(t, "libp2p_rcmgr_connections{dir=\"outbound\",scope=\"system\"} %zu\n",
+        usage.conns - usage.conns_inbound);
     put_head(t, "libp2p_limit_used", "gauge", "How much of a limit is in use");
     for (size_t i = 0; i < P2P_COUNT(rows); i++)
         put(t, "libp2p_limit_used{limit=\"%s\"} %zu\n", rows[i].name, rows[i].used);

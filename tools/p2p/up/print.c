@@ -6,6 +6,8 @@
 #include "base/bytes.h"
 #include "up.h"
 
+enum { AGENT_SHOWN = 60 };
+
 const char *up_short_peer(char dst[32], const p2p_peer_id *peer) {
     char text[P2P_PEER_ID_TEXT_MAX];
     size_t len = p2p_peer_id_format(text, sizeof text, peer);
@@ -88,27 +90,39 @@ static p2p_bytes short_protocol(p2p_bytes id) {
     }
 }
 
-/* As many names as a line has room for. */
+/* As many names as a line has room for. That it speaks identify is clear when this is printed. */
 static void short_protocols(char *dst, size_t cap, const p2p_peer_info *info) {
     size_t len = 0;
     dst[0] = 0;
     for (size_t i = 0; i < info->protocol_count; i++) {
         p2p_bytes name = short_protocol(info->protocols[i]);
+        if (p2p_bytes_start(info->protocols[i], P2P_LITERAL("/ipfs/id/")))
+            continue;
         if (len + name.len + sizeof " …" >= cap) {
             snprintf(dst + len, cap - len, " …");
             return;
         }
-        len += (size_t)snprintf(dst + len, cap - len, "%s%.*s", i > 0 ? " " : "", (int)name.len,
-            (const char *)name.ptr);
+        len += (size_t)snprintf(dst + len, cap - len, "%s%.*s", len > 0 ? " " : ", speaks ",
+            (int)name.len, (const char *)name.ptr);
     }
+}
+
+/* Browsers put all of their own name behind the library's. */
+static size_t short_agent(p2p_bytes agent) {
+    size_t len = agent.len < AGENT_SHOWN ? agent.len : AGENT_SHOWN;
+    while (len > 0 && len < agent.len && (agent.ptr[len] & 0xc0) == 0x80)
+        len--;
+    return len;
 }
 
 static void identified(up *u, const p2p_event *event) {
     char peer[32], protocols[100];
+    p2p_bytes agent = event->info->agent;
+    size_t len = short_agent(agent);
     short_protocols(protocols, sizeof protocols, event->info);
-    cli_say(&u->program->out, CLI_DIM, "%-12s  %s  %.*s speaks %s", "identified",
-        up_short_peer(peer, p2p_conn_peer(event->conn)), (int)event->info->agent.len,
-        (const char *)event->info->agent.ptr, protocols);
+    cli_say(&u->program->out, CLI_DIM, "%-12s  %s  %.*s%s%s", "identified",
+        up_short_peer(peer, p2p_conn_peer(event->conn)), (int)len, (const char *)agent.ptr,
+        len < agent.len ? "…" : "", protocols);
 }
 
 static void inbound_failed(up *u, const p2p_event *event) {

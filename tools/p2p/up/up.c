@@ -69,6 +69,7 @@ static void attach(cli_program *p, p2p_node *node, struct uv_loop_s *loop) {
     up *u = p->self;
     u->node = node;
     u->loop = loop;
+    up_hangup_start(u);
     if (u->over)
         return;
     if (!p->options.no_page && !up_http_start(u))
@@ -199,6 +200,7 @@ static void detach(cli_program *p) {
     up *u = p->self;
     up_finish(u);
     up_typed_stop(u);
+    up_hangup_stop(u);
     up_http_stop(u);
     for (p2p_conn *conn = NULL; (conn = p2p_host_next_conn(u->host, conn)) != NULL;)
         up_peer_info_drop(conn);
