@@ -29,6 +29,7 @@ struct up {
     up_hello hello;
     up_http http;
     up_event_streams events;
+    uv_signal_t hangup;
     uint64_t addrs_hash; /* of the addresses told last */
     cli_pipe typed;      /* standard input */
     bool typing;
