@@ -57,7 +57,8 @@ P2P_API void p2p_node_stop(p2p_node *node);
  * Around calls on the host from outside of callbacks, such as a timer of the caller's loop: before
  * them, as the host's clock stands still while nothing happens to it and a deadline would be
  * reckoned from long ago; after them, to let the node notice. Inside of event and protocol
- * callbacks, and of what p2p_node_post runs, neither is needed.
+ * callbacks, and of what p2p_node_post runs, neither is needed, nor harmful. Both are part of
+ * p2p_node_open.
  */
 P2P_API void p2p_node_catch_up(p2p_node *node);
 P2P_API void p2p_node_kick(p2p_node *node);

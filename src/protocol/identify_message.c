@@ -185,24 +185,6 @@ static p2p_err check_key(const summary *s, const p2p_peer_id *peer) {
     return p2p_peer_id_equal(&said, peer) ? P2P_OK : P2P_ERR_WRONG_PEER;
 }
 
-/* The addresses a valid record of this peer vouches for; how many, 0 when there is no such record.
- */
-static size_t read_record(
-    p2p_bytes envelope, const p2p_peer_id *peer, p2p_multiaddr *addrs, const p2p_mem *mem) {
-    p2p_peer_record *record = envelope.len > 0 ? p2p_mem_alloc(mem, sizeof *record) : NULL;
-    size_t count = 0;
-    if (record == NULL)
-        return 0;
-    if (p2p_peer_record_open(record, envelope) == P2P_OK &&
-        p2p_peer_id_equal(&record->peer, peer)) {
-        count = record->addr_count < P2P_IDENTIFY_ADDRS_MAX ? record->addr_count
-                                                            : P2P_IDENTIFY_ADDRS_MAX;
-        memcpy(addrs, record->addrs, count * sizeof addrs[0]);
-    }
-    p2p_mem_free(mem, record, sizeof *record);
-    return count;
-}
-
 /* Peers may append their own id to their addresses. */
 static void strip_peer(p2p_multiaddr *addr) {
     p2p_component part = {0};
@@ -259,14 +241,12 @@ p2p_err p2p_identify_decode(
     info->protocol_version = s.protocol_version;
     info->protocols = protocols;
     info->addrs = addrs;
+    /* It says the same for third parties. Here the connection has proved who speaks, and to verify
+     * it as well would add a fifth to the cost of an inbound connection. */
     info->signed_record = s.record;
     if (s.observed.len > 0 && p2p_multiaddr_decode(&info->observed, s.observed) != P2P_OK)
         info->observed.len = 0;
     fill(info, bodies, addrs, protocols, s.protocol_count);
-    /* The record says the same for third parties. Here the connection has proved who speaks: to
-     * verify it as well would add a fifth to the cost of an inbound connection. */
-    if (info->addr_count == 0)
-        info->addr_count = read_record(s.record, peer, addrs, mem);
     *out = told;
     return err;
 }

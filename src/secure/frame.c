@@ -62,7 +62,9 @@ p2p_err p2p_frame_next(p2p_buf *partial, const p2p_frame_format *format, uint8_t
     return P2P_OK;
 }
 
-void p2p_frame_done(p2p_buf *partial, const p2p_frame *frame) {
-    if (frame->ptr != NULL)
+void p2p_frame_done(p2p_buf *partial, const p2p_frame *frame, size_t left) {
+    if (frame->ptr != NULL && left == 0)
         p2p_buf_deinit(partial);
+    else if (frame->ptr != NULL)
+        p2p_buf_consume(partial, p2p_buf_len(partial));
 }

@@ -6,7 +6,8 @@
  *
  * Only what has to wait is copied: a frame that is whole in the caller's block stays there; one
  * that is not is collected, and of the next block only the bytes that complete it are copied. The
- * collecting memory goes as soon as the frame has been used, so an idle connection holds none.
+ * collecting memory goes with the block that ends where a frame does, so an idle connection holds
+ * none and a busy one asks for it once.
  */
 #ifndef P2P_SECURE_FRAME_H
 #define P2P_SECURE_FRAME_H
@@ -31,7 +32,7 @@ typedef struct p2p_frame {
  */
 P2P_NODISCARD p2p_err p2p_frame_next(p2p_buf *partial, const p2p_frame_format *format,
     uint8_t **data, size_t *len, p2p_frame *frame);
-/* The frame has been used: gives back the memory if it was collected. */
-void p2p_frame_done(p2p_buf *partial, const p2p_frame *frame);
+/* The frame has been used; `left` bytes of the block stand behind it. */
+void p2p_frame_done(p2p_buf *partial, const p2p_frame *frame, size_t left);
 
 #endif

@@ -230,7 +230,7 @@ static p2p_err noise_feed(p2p_layer *layer, uint8_t *data, size_t len) {
         if (err == P2P_OK && frame.ptr != NULL)
             err = use_message(noise, (p2p_noise_message){frame.ptr + P2P_NOISE_HEAD_LEN,
                                          frame.len - P2P_NOISE_HEAD_LEN});
-        p2p_frame_done(&noise->partial, &frame);
+        p2p_frame_done(&noise->partial, &frame, len);
     }
     return err;
 }

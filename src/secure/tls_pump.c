@@ -230,7 +230,7 @@ p2p_err p2p_tls_pump_feed(p2p_tls_pump *pump, uint8_t *data, size_t len) {
         err = p2p_frame_next(&pump->partial, &RECORD, &data, &len, &record);
         if (err == P2P_OK && record.ptr != NULL)
             err = use_record(pump, record);
-        p2p_frame_done(&pump->partial, &record);
+        p2p_frame_done(&pump->partial, &record, len);
     }
     give_up_buffers(pump);
     return err;

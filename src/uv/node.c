@@ -259,6 +259,7 @@ p2p_err p2p_node_open(p2p_node *node, const char *addr, const p2p_protocol *prot
     if (o == NULL)
         return P2P_ERR_NO_MEMORY;
     *o = (opening){.protocol = protocol, .self = self};
+    p2p_node_catch_up(node);
     err = p2p_host_dial(node->host, NULL, &parsed, 1, NULL, &o->request);
     if (err != P2P_OK) {
         p2p_mem_free(&node->mem, o, sizeof *o);
@@ -283,7 +284,8 @@ void p2p_node_stop(p2p_node *node) {
 }
 
 void p2p_node_catch_up(p2p_node *node) {
-    if (node->host != NULL)
+    /* While callbacks run the time is right, and an input in the middle would be wrong. */
+    if (node->host != NULL && !node->driver.pumping)
         p2p_uv_input(&node->driver, &(p2p_input){.type = P2P_INPUT_TICK});
 }
 

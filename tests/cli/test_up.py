@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import pathlib
+import pty
 import re
 import select
 import signal
@@ -757,10 +758,10 @@ def test_hello_among_tabs_terminal_and_page():
         assert short, line
         sent = e.until("hello")
         assert sent["name"] == "Ada" and sent["text"] == "from a" and sent["from"].endswith(short[1]) and sent["at_ms"] > 0
-        say(b, "from b\033[31m\n")
-        assert re.fullmatch(r"hello from 12D3…\w{6}: from b\?\[31m\?", node.until("^hello")), "no control characters"
+        say(b, "from b\033[31m\n\u202e\u2066é")
+        assert re.fullmatch(r"hello from 12D3…\w{6}: from b\?\[31m\?{7}é", node.until("^hello")), "no control characters"
         got = hello_read(a.stdout)
-        assert got[3] == b"from b\033[31m\n" and got[2] == b"" and len(got[1]) == 38
+        assert got[3] == "from b\033[31m\n\u202e\u2066é".encode() and got[2] == b"" and len(got[1]) == 38
         node.process.stdin.write(("typed\n" + "\n" + "ö" * 600 + "\n").encode())
         node.process.stdin.flush()
         for process in (a, b):
@@ -833,6 +834,22 @@ def test_ends_in_good_order():
             out = node.stop(how)
             assert "disconnected" in out, out
             assert node.errors().count("\n") <= 1, node.errors()
+
+
+def test_sighup():
+    with up() as node:
+        node.process.send_signal(signal.SIGHUP)
+        while "nothing to read again" not in node.errors():
+            assert node.get("/api/health") == {"ok": True}
+        node.stop()
+    child, master = pty.fork()
+    if child == 0:
+        os.execv(P2P, [P2P, "up", "--port", "0", "--page", "127.0.0.1:0", "--ephemeral"])
+    seen = b""
+    while b"ready" not in seen:
+        seen += os.read(master, 65536)
+    os.close(master)  # the terminal's window is closed
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) in (0, 1), "it ended by itself, not by the signal"
 
 
 def test_systemd_is_told():

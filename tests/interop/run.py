@@ -447,7 +447,7 @@ class Runner:
             with Listener([self.programs[listener]], ["--raw"]) as process:
                 address = process.addresses()[0]
                 lines, status, stderr = dial([self.programs[dialler]], [address, "--raw"])
-                line = lines.get("raw", {"ok": False, "error": f"status {status}: {stderr}"})
+                line = lines[0] if lines else {"ok": False, "error": f"status {status}: {stderr}"}
                 problem = "" if line["ok"] else line["error"]
                 if not problem and (said := process.lines.get(timeout=READY_SECONDS)) != RAW_END:
                     problem = f"the listener said {said!r}, not {RAW_END!r}"

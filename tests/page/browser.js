@@ -21,7 +21,7 @@ export async function firefox (extraPrefsFirefox = {}) {
 }
 
 async function launch (settings) {
-  const browser = await puppeteer.launch({ headless: true, protocolTimeout: 30_000, ...settings })
+  const browser = await puppeteer.launch({ headless: true, protocolTimeout: 60_000, ...settings })
   afterwards(() => browser.close())
   return browser
 }

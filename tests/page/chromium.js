@@ -217,6 +217,7 @@ test('a node that is killed shows as gone', async () => {
   await node.kill('SIGKILL')
   await until('the page says so', async () => /^The node is gone/.test(await tab.text('#headline')) || tab.text('#headline'))
   await until('no tick is left', async () => (await tab.cells()).length === 0 || tab.cells())
+  same(await tab.page.$$eval('.cell[data-state="could"]', cells => cells.length), 0, 'something is called possible without a node')
 })
 
 test('a node that is back has the same addresses, and the page connects by itself', async () => {

@@ -162,6 +162,11 @@ test('no tick without a living connection', async () => {
   same(shown([], [{ peer: 'tab', agent: 'js-libp2p/3 browser/x', connections: [connection('ws', '/ip4/127.0.0.1/tcp/1/ws')] }]), [])
 })
 
+test('a node that is gone can do nothing', async () => {
+  const states = new Set(Object.values(cellStates(['WebSocket'], undefined, 'tab')).map(({ state }) => state))
+  same([...states].sort(), ['gone', 'not-yet'])
+})
+
 test('a tick for what lives', async () => {
   same(shown(['WebSocket'], []), ['browser→public'])
   same(shown([], [{ peer: 'other', agent: 'js-libp2p/3 browser/x', connections: [connection('ws', '/ip4/10.0.0.1/tcp/1/ws')] }]), ['browser→public'])

@@ -119,16 +119,16 @@ static happening *pop(world *w) {
 static const p2p_mem LIBC = {NULL, NULL};
 
 /* What OpenSSL and GnuTLS draw is part of the world, too. */
-static void seed_libraries(uint64_t seed) {
+static bool seed_libraries(uint64_t seed) {
     uint8_t bytes[CLI_SEED_LEN] = {0};
     p2p_store64(bytes, seed);
-    check(cli_seed_libraries(bytes));
+    return cli_seed_libraries(bytes);
 }
 
 void world_init(world *w, uint64_t seed) {
     *w = (world){.seed = seed, .now = P2P_SECOND, .default_link = {.latency = P2P_MILLISECOND}};
     seeded_random_init(&w->random, seed);
-    seed_libraries(seed);
+    w->repeats = seed_libraries(seed);
     p2p_map_init(&w->links, &LIBC, 0);
     snprintf(check_note, sizeof check_note, "world of seed %llu", (unsigned long long)seed);
 }

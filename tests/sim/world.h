@@ -92,6 +92,7 @@ struct world {
     link default_link;
     const p2p_mem *mem; /* for all hosts; NULL: each has its own, checked for leaks */
     uint64_t trace;     /* hash of everything that happened */
+    bool repeats;       /* OpenSSL and GnuTLS take their randomness from the seed */
     uint64_t datagrams, datagrams_lost;
     uint64_t bytes_delivered;
 };

@@ -355,23 +355,24 @@ const char *cli_config_default(char *path, size_t cap) {
     return access(path, F_OK) == 0 ? path : NULL;
 }
 
-void cli_config_look_again(cli_program *p) {
+bool cli_config_look_again(cli_program *p) {
     static uint8_t bytes[CLI_CONFIG_MAX + 1];
     static cli_program scratch;
     yaml_document_t document = {0};
     size_t len;
     if (loaded.path[0] == 0)
-        return;
+        return false;
     scratch = (cli_program){.command = p->command, .out = p->out};
     reader r = {&scratch, loaded.path, &document};
     if (!read_bytes(&scratch, loaded.path, bytes, &len))
-        return;
+        return true;
     if (len == loaded.len && memcmp(bytes, loaded.bytes, len) == 0)
-        return;
+        return false;
     if (load(&r, bytes, len))
         cli_note(&p->out, CLI_YELLOW,
             "p2p: %.300s has changed and is good; it counts from the next start", loaded.path);
     yaml_document_delete(&document);
+    return true;
 }
 
 /* --- p2p config --- */

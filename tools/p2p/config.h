@@ -12,7 +12,8 @@ enum { CLI_CONFIG_MAX = 64 * 1024 };
 bool cli_config_load(cli_program *p, const char *path);
 /* The file that is read when none is named; NULL: there is none. */
 const char *cli_config_default(char *path, size_t cap);
-/* For SIGHUP: looks whether the file that was loaded is still good and what it was, and says it. */
-void cli_config_look_again(cli_program *p);
+/* For SIGHUP: looks whether the file that was loaded is still good and what it was, and says what
+ * became of it. False when that is nothing. */
+bool cli_config_look_again(cli_program *p);
 
 #endif

@@ -57,12 +57,22 @@ bool cli_is_control(const uint8_t *text, size_t size) {
            (size == 2 && text[0] == 0xc2 && text[1] < 0xa0);
 }
 
+/* Marks that turn the direction of writing, and line and paragraph separators (U+200E, U+200F,
+ * U+2028 to U+202E, U+2066 to U+2069): with them a line can be made to say something else. */
+static bool is_misleading(const uint8_t *text, size_t size) {
+    if (size != 3 || text[0] != 0xe2)
+        return false;
+    return text[1] == 0x80
+               ? text[2] == 0x8e || text[2] == 0x8f || (text[2] >= 0xa8 && text[2] <= 0xae)
+               : text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9;
+}
+
 /* Replaces in place what a terminal must not see. */
 static void clean(char *line) {
     uint8_t *at = (uint8_t *)line;
     for (size_t left = strlen(line); left > 0;) {
         size_t size = cli_character(at, left);
-        if (size == 0 || cli_is_control(at, size)) {
+        if (size == 0 || cli_is_control(at, size) || is_misleading(at, size)) {
             size = size == 0 ? 1 : size;
             memset(at, '?', size);
         }

@@ -5,7 +5,7 @@
 import { CELLS, COLUMNS, ROWS } from './cells.js'
 import { byId, el, setText, svg } from './dom.js'
 
-const BADGE = { shown: '✓ shown', could: 'possible', 'not-yet': 'not yet' }
+const BADGE = { shown: '✓ shown', could: 'possible', gone: 'not now', 'not-yet': 'not yet' }
 
 export class CellsView {
   constructor () {

@@ -87,16 +87,18 @@ export const CELLS = {
   'browser→browser': { ...SIGNALLED }
 }
 
-// What each cell is just now: { state: 'shown' | 'could' | 'not-yet', text }. lanes: the names of this tab's living lanes;
-// peers: what /api/peers says; ownPeer: this tab among them.
+// What each cell is just now: { state: 'shown' | 'could' | 'gone' | 'not-yet', text }. lanes: the names of this tab's living lanes;
+// peers: what /api/peers says, or nothing if the node is gone; ownPeer: this tab among them.
 export function cellStates (lanes, peers, ownPeer) {
   const states = {}
   for (const id of Object.keys(CELLS)) states[id] = NOT_YET
+  if (peers == null) return { ...states, 'browser→public': GONE, 'public→public': GONE, 'private→public': GONE }
   states['browser→public'] = browserState(lanes, otherBrowsers(peers, ownPeer))
   for (const row of ['public', 'private']) states[`${row}→public`] = directState(row, direct(peers, row))
   return states
 }
 
+const GONE = { state: 'gone', text: 'The node is gone just now.' }
 const NOT_YET = { state: 'not-yet', text: 'This version cannot do this yet.' }
 
 function browserState (lanes, others) {

@@ -12,7 +12,7 @@ import { Pinger } from './ping.js'
 import { STEP_OF_EVENT } from './steps.js'
 import { cannotDial, explain, TOO_LATE } from './why.js'
 
-const DIAL_TIMEOUT = 8000 // one address; ICE alone may take five seconds to give up
+const PATIENCE = 8000 // with each step; ICE alone may take five seconds to give up
 const PING_INTERVAL = 1000
 const PING_TIMEOUT = 4000
 const PERF_TIMEOUT = 30_000
@@ -69,18 +69,24 @@ export class Lane extends EventTarget {
     this.started = performance.now()
     this.become('dialling')
     const dial = new AbortController()
-    const timer = setTimeout(() => dial.abort(new Error(TOO_LATE)), DIAL_TIMEOUT)
+    let timer
+    let over = false
+    const step = id => {
+      clearTimeout(timer)
+      timer = setTimeout(() => dial.abort(new Error(TOO_LATE)), PATIENCE)
+      this.reach(id)
+    }
     const signal = AbortSignal.any([dial.signal, controller.signal])
     const onProgress = event => {
-      if (controller.signal.aborted) return
+      if (over || controller.signal.aborted) return
       if (event.type === 'rtc:failed') dial.abort(new Error('ICE failed'))
-      else if (event.type in STEP_OF_EVENT) this.reach(STEP_OF_EVENT[event.type])
+      else if (event.type in STEP_OF_EVENT) step(STEP_OF_EVENT[event.type])
     }
     let connection
     try {
-      this.reach(this.steps[0].id)
+      step(this.steps[0].id)
       connection = await abortable(this.tab.dial(this.transport.tag, address, { signal, onProgress }), signal)
-      this.reach('identify')
+      step('identify')
       this.connectMs = performance.now() - this.started
       this.agent = (await this.tab.identify(connection, { signal })).agentVersion
       this.reach(undefined)
@@ -89,11 +95,12 @@ export class Lane extends EventTarget {
     } catch (error) {
       connection?.abort(error)
       if (controller.signal.aborted) return
-      const step = this.steps.find(one => one.state === 'now')
-      if (step != null) Object.assign(step, { state: 'failed', ms: performance.now() - step.since })
+      const last = this.steps.find(one => one.state === 'now')
+      if (last != null) Object.assign(last, { state: 'failed', ms: performance.now() - last.since })
       const message = error?.message || `${error?.type ?? error}`
-      this.failed({ ...explain(this.transport.id, step?.id, message, address, this.browser), message })
+      this.failed({ ...explain(this.transport.id, last?.id, message, address, this.browser), message })
     } finally {
+      over = true
       clearTimeout(timer)
     }
   }

@@ -30,13 +30,16 @@ async function main () {
   showPeer('tab-peer', tab.peer)
 
   let peers = []
-  const showCells = () => cells.show(cellStates(lanes.connected.map(lane => lane.transport.name), peers, tab.peer))
+  const showCells = () => cells.show(cellStates(lanes.connected.map(lane => lane.transport.name), api.node && peers, tab.peer))
   const refresh = soon(async () => {
-    let node
-    if (api.node == null) peers = []
-    else [peers, node] = await Promise.all([api.peers(), api.describe()])
-    nodeView.showPeers(peers)
-    if (node != null) nodeView.showLimits(node.limits)
+    if (api.node == null) {
+      nodeView.showPeers([])
+    } else {
+      let node
+      [peers, node] = await Promise.all([api.peers(), api.describe()])
+      nodeView.showPeers(peers)
+      nodeView.showLimits(node.limits)
+    }
     showCells()
   })
   nodeView.onchange = refresh
@@ -54,6 +57,8 @@ async function main () {
   })
   api.addEventListener('gone', () => {
     lanes.nodeIsGone()
+    peers = []
+    setText(byId('stats'), '')
     showHeadline(api, lanes)
     refresh()
   })

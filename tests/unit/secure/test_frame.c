@@ -47,12 +47,38 @@ static void any_fragmentation_gives_the_same_frames(void **state) {
                     got_len += m.len - 2;
                     got[got_len++] = '|';
                 }
-                p2p_frame_done(&partial, &m);
+                p2p_frame_done(&partial, &m, len);
             }
         }
         check_same(p2p_bytes_of(got, got_len), P2P_LITERAL("abc||d|ef|"));
         check(partial.base == NULL);
     }
+}
+
+static void frames_cut_by_blocks_ask_for_memory_once(void **state) {
+    (void)state;
+    static uint8_t wire[7 * 100 * 12]; /* frames of 100 bytes in blocks of 70 */
+    faulty_mem mem;
+    p2p_buf partial;
+    faulty_mem_init(&mem);
+    p2p_buf_init(&partial, &mem.mem, 1000);
+    for (size_t at = 0; at < sizeof wire; at += 100)
+        wire[at + 1] = 98;
+    size_t whole = 0;
+    for (size_t at = 0; at < sizeof wire; at += 70) {
+        uint8_t *data = wire + at;
+        size_t len = 70;
+        while (len > 0) {
+            p2p_frame m;
+            check_ok(p2p_frame_next(&partial, &NOISE, &data, &len, &m));
+            whole += m.ptr != NULL;
+            p2p_frame_done(&partial, &m, len);
+        }
+        /* Every seventh frame ends with its block. */
+        check(mem.live_blocks == ((at + 70) % 700 != 0));
+    }
+    check(whole == sizeof wire / 100);
+    check(mem.requests == sizeof wire / 700);
 }
 
 static void a_frame_above_the_maximum_is_refused_at_its_head(void **state) {
@@ -93,7 +119,7 @@ static void a_longer_head_ends_in_the_length_too(void **state) {
                 check_ok(p2p_frame_next(&partial, &TLS, &data, &len, &frame));
                 if (frame.ptr != NULL)
                     lens[frames++] = frame.len;
-                p2p_frame_done(&partial, &frame);
+                p2p_frame_done(&partial, &frame, len);
             }
         }
         check(frames == 2 && lens[0] == 7 && lens[1] == 5);
@@ -104,6 +130,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_frame_is_left_where_it_lies),
         cmocka_unit_test(any_fragmentation_gives_the_same_frames),
+        cmocka_unit_test(frames_cut_by_blocks_ask_for_memory_once),
         cmocka_unit_test(a_frame_above_the_maximum_is_refused_at_its_head),
         cmocka_unit_test(a_longer_head_ends_in_the_length_too),
     };

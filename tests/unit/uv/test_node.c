@@ -60,10 +60,12 @@ static void on_ping(void *ctx, p2p_ping *ping, p2p_err err, p2p_time rtt) {
 static void on_event(void *ctx, p2p_host *host, const p2p_event *event) {
     scene *s = ctx;
     p2p_ping *ping;
+    p2p_time now;
     switch (event->type) {
     case P2P_EVENT_LISTENING:
         s->listening++;
         if (s->node[1] != NULL) {
+            p2p_node_catch_up(s->node[1]);
             check_ok(p2p_host_dial(
                 p2p_node_host(s->node[1]), p2p_host_peer(host), &event->addr, 1, NULL, NULL));
             p2p_node_kick(s->node[1]); /* this is the other node's callback */
@@ -71,6 +73,9 @@ static void on_event(void *ctx, p2p_host *host, const p2p_event *event) {
         break;
     case P2P_EVENT_DIALED:
         s->connected++;
+        now = p2p_host_now(host);
+        p2p_node_catch_up(s->node[1]); /* its own callback: nothing happens */
+        check(p2p_host_now(host) == now);
         check_ok(p2p_ping_start(&ping, event->conn, P2P_SECOND, on_ping, s));
         break;
     case P2P_EVENT_DISCONNECTED:

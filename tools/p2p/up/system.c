@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The two other programs that `p2p up` may speak to: systemd and a browser. */
+/* What `p2p up` has to do with systemd, a browser, and the terminal that it was started from. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../config.h"
 #include "up.h"
 
 /* sd_notify(3): one datagram to a socket whose path, or abstract name behind an @, is in
@@ -26,6 +28,36 @@ void up_notify(const char *state) {
     (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to,
         (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
     close(fd);
+}
+
+/*
+ * SIGHUP means that the terminal is gone, then it is over; or, from a person or systemd, that files
+ * are to be read again: that is the affair of those who read them (tls_files.c).
+ */
+static void hung_up(uv_signal_t *hangup, int number) {
+    up *u = hangup->data;
+    (void)number;
+    if (u->terminal && !isatty(STDIN_FILENO)) {
+        p2p_node_catch_up(u->node);
+        up_finish(u);
+        p2p_node_kick(u->node);
+    } else if (!cli_config_look_again(u->program) && u->program->options.tls_cert == NULL) {
+        cli_note(&u->program->out, CLI_PLAIN, "p2p: there is nothing to read again");
+    }
+}
+
+void up_hangup_start(up *u) {
+    u->terminal = isatty(STDIN_FILENO);
+    u->hangup.data = u;
+    if (uv_signal_init(u->loop, &u->hangup) != 0)
+        return;
+    (void)uv_signal_start(&u->hangup, hung_up, SIGHUP);
+    uv_unref((uv_handle_t *)&u->hangup);
+}
+
+void up_hangup_stop(up *u) {
+    if (u->hangup.data != NULL)
+        uv_close((uv_handle_t *)&u->hangup, NULL);
 }
 
 static void opener_ended(uv_process_t *process, int64_t status, int signal) {

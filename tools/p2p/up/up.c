@@ -10,8 +10,6 @@
 #include <p2p/perf.h>
 #include <p2p/ping.h>
 
-#include "../config.h"
-
 uint64_t up_wall_ms(void) {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
@@ -67,25 +65,11 @@ static void start(cli_program *p, p2p_host *host) {
     up_listen_start(u);
 }
 
-static void hung_up(uv_signal_t *signal, int number) {
-    (void)number;
-    cli_config_look_again(signal->data);
-}
-
-/* SIGHUP never ends the node; certificates are read again by tls_files.c. */
-static void watch_config(up *u) {
-    uv_signal_init(u->loop, &u->hangup);
-    u->hangup.data = u->program;
-    if (uv_signal_start(&u->hangup, hung_up, SIGHUP) != 0)
-        cli_note(&u->program->out, CLI_YELLOW, "p2p: SIGHUP cannot be heard; it ends the node");
-    uv_unref((uv_handle_t *)&u->hangup);
-}
-
 static void attach(cli_program *p, p2p_node *node, struct uv_loop_s *loop) {
     up *u = p->self;
     u->node = node;
     u->loop = loop;
-    watch_config(u);
+    up_hangup_start(u);
     if (u->over)
         return;
     if (!p->options.no_page && !up_http_start(u))
@@ -216,8 +200,8 @@ static void detach(cli_program *p) {
     up *u = p->self;
     up_finish(u);
     up_typed_stop(u);
+    up_hangup_stop(u);
     up_http_stop(u);
-    uv_close((uv_handle_t *)&u->hangup, NULL);
     for (p2p_conn *conn = NULL; (conn = p2p_host_next_conn(u->host, conn)) != NULL;)
         up_peer_info_drop(conn);
 }

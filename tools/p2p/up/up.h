@@ -29,9 +29,10 @@ struct up {
     up_hello hello;
     up_http http;
     up_event_streams events;
-    uv_signal_t hangup;
     uint64_t addrs_hash; /* of the addresses told last */
-    cli_pipe typed;      /* standard input */
+    bool terminal;       /* standard input was one at the start */
+    uv_signal_t hangup;
+    cli_pipe typed; /* standard input */
     bool typing;
     char line[UP_HELLO_TEXT_MAX]; /* as far as it was typed */
     size_t line_len;
@@ -79,5 +80,7 @@ void up_typed_stop(up *u);
 /* system.c */
 void up_notify(const char *state); /* to systemd, when it waits for it: "READY=1" */
 void up_open_browser(up *u, const char *url);
+void up_hangup_start(up *u);
+void up_hangup_stop(up *u);
 
 #endif
