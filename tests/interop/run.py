@@ -37,14 +37,14 @@ CASES = ["ping:50", "identify", "perf:1048576:1048576", "halfclose:1", "halfclos
 QUICK_CASES = ["ping", "identify", "perf:65536:65536", "halfclose", "reset", "streams:10", "open"]
 # Where framing, flow control and loss recovery are the transport's own: the whole list also in a quick run, and many bytes
 # each way, all of them compared.
-BIG, BIG_IF_SLOW = "halfclose:20000000", "halfclose:4000000"
+BIG, BIG_IF_SLOW = "halfclose:20000000", "halfclose:1000000"
 SLOW = {"js", "py", "chromium", "firefox"}  # with them the smaller one in a quick run
 OBSERVED = "observed"
 WRONG_ID = "wrong-id"
 WRONG_CERTHASH = "wrong-certhash"
 RELOAD = "reload"
 IDLE = "idle:35"  # longer than any idle time-out of QUIC or consent of ICE here: keeping alive is what holds the connection
-IDLE_AT_ONCE = 24  # they only wait
+IDLE_AT_ONCE = 8  # they only wait, but starting a browser is work
 KEY_TYPES = ["ed25519", "secp256k1", "ecdsa", "rsa"]
 ABSENT_CERTHASH = "uEiC-z_4P_OsIBMCX-wNoGGmyBZ-D2JLUzZ2vIXtsPUfZZA"
 ABSENT_PEER = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"  # the all-zero seed
@@ -120,7 +120,8 @@ PEERS = {
     ),
     # py-libp2p: its ECDSA keys cannot sign (NotImplementedError).
     "py": Peer(
-        "py-libp2p/", ("tcp", "ws", "quic-v1"), ("tcp", "ws", "quic-v1"),
+        "py-libp2p/", ("tcp", "ws", "quic-v1", "webtransport", "webrtc-direct"),
+        ("tcp", "ws", "quic-v1", "webtransport", "webrtc-direct"),
         keys=("ed25519", "secp256k1", "rsa"),
     ),
     # Browsers cannot listen, and a page cannot open a TCP or QUIC connection of its own. Firefox
@@ -137,6 +138,9 @@ PEERS = {
 
 PY_MPLEX = "py-libp2p 0.8.1's mplex stalls now and then when more than a little is under way, also against itself"
 PY_QUIC_CLOSE = "py-libp2p 0.8.1 drops what it has not read yet of a QUIC stream that the remote end closes at once"
+PY_WT_SLOW = "py-libp2p 0.8.1's webtransport is too slow for so much"
+PY_RTC_CLOSE = "py-libp2p 0.8.1 resets a webrtc-direct stream whose other side has half closed, also with go-libp2p"
+PY_RTC_OPEN = "streams that py-libp2p 0.8.1 opens over webrtc-direct get no answer, also from go-libp2p"
 JS_PY_TLS = "js-libp2p does not find the libp2p extension in py-libp2p's certificate"
 FIREFOX_GO_CLOSE = "Firefox says 'Error in input stream' when go-libp2p closes both sides of a stream"
 
@@ -157,11 +161,21 @@ LIMITS = [
     (("js", "py", "*", "tls", "*", "*"), JS_PY_TLS),
     (("py", "*", "quic-v1", "*", "*", "identify"), PY_QUIC_CLOSE),
     (("py", "*", "quic-v1", "*", "*", OBSERVED), PY_QUIC_CLOSE),
+    *((("*", "py", "webrtc-direct", "*", "*", case), PY_RTC_CLOSE) for case in ("halfclose*", "streams:*", "perf:*")),
+    (("*", "py", "webrtc-direct", "*", "*", "open"), PY_RTC_OPEN),
+    (("*", "py", "webrtc-direct", "*", "*", OBSERVED), "py-libp2p 0.8.1 sends no observed address over webrtc-direct"),
+    *((("py", "*", "webrtc-direct", "*", "*", case), PY_RTC_OPEN)
+      for case in ("ping*", "identify", "perf:*", "halfclose*", "reset", "streams:*", "open", OBSERVED, "idle:*")),
     (("firefox", "go", "webtransport", "*", "*", "identify"), FIREFOX_GO_CLOSE),
     (("firefox", "go", "webtransport", "*", "*", OBSERVED), FIREFOX_GO_CLOSE),
     (("firefox", "go", "webtransport", "*", "*", "open"), FIREFOX_GO_CLOSE),
     (("*", "py", "ws", "*", "*", OBSERVED), "py-libp2p 0.8.1 sends no observed address over ws"),
     (("*", "py", "quic-v1", "*", "*", OBSERVED), "py-libp2p 0.8.1 calls the observed QUIC address tcp"),
+    (("*", "py", "webtransport", "*", "*", OBSERVED), "py-libp2p 0.8.1 calls the observed QUIC address tcp"),
+    (("*", "py", "webtransport", "*", "*", BIG_IF_SLOW), PY_WT_SLOW),
+    (("py", "*", "webtransport", "*", "*", BIG_IF_SLOW), PY_WT_SLOW),
+    (("*", "py", "webtransport", "*", "*", BIG), PY_WT_SLOW),
+    (("py", "*", "webtransport", "*", "*", BIG), PY_WT_SLOW),
 ]
 
 

@@ -75,8 +75,6 @@ LACKS = [
     (("rust", "*", "webrtc-direct", "*", "*"), "libp2p-webrtc 0.10.0-alpha times out even against itself"),
     (("js", "*", "webtransport", "*", "*"), "js-libp2p has webtransport for browsers only"),
     (("py", "*", "wss", "*", "*"), "py-libp2p 0.8.1 dials wss only with a certificate that it trusts"),
-    (("py", "*", "webtransport", "*", "*"), "py-libp2p 0.8.1 has no webtransport"),
-    (("py", "*", "webrtc-direct", "*", "*"), "py-libp2p 0.8.1's webrtc-direct is not in the peer"),
 ]
 
 

@@ -15,7 +15,7 @@ from libp2p.crypto import ed25519, rsa, secp256k1
 from libp2p.crypto.x25519 import create_new_key_pair as new_noise_key
 from libp2p.host.ping import PingService
 from libp2p.identity.identify.identify import parse_identify_response
-from libp2p.network.stream.exceptions import StreamClosed, StreamEOF, StreamReset
+from libp2p.network.stream.exceptions import StreamClosed, StreamEOF, StreamError, StreamReset
 from libp2p.peer.peerinfo import info_from_p2p_addr
 from libp2p.security.noise.transport import Transport as NoiseTransport
 from libp2p.security.tls.transport import TLSTransport
@@ -196,7 +196,7 @@ class Session:
         for _ in range(20):  # QUIC streams show a reset as an end after which nothing can be sent
             try:
                 await stream.write(b"\0")
-            except (StreamReset, StreamClosed) as error:
+            except (StreamReset, StreamClosed, StreamError) as error:
                 return {"seen": describe(error)}
             await trio.sleep(0.05)
         raise Failure("expected a reset, got the end of the stream")
@@ -262,8 +262,9 @@ async def dial(options):
 def dialling_address(target):
     """What py-libp2p needs to see to make the transport that dials the target."""
     kinds = {protocol.name for protocol in target.protocols()}
-    if "quic-v1" in kinds:
-        return Multiaddr("/ip4/127.0.0.1/udp/0/quic-v1")
+    for tail in ("quic-v1/webtransport", "quic-v1", "webrtc-direct"):
+        if kinds.issuperset(tail.split("/")):
+            return Multiaddr(f"/ip4/127.0.0.1/udp/0/{tail}")
     return Multiaddr("/ip4/127.0.0.1/tcp/0" + ("/ws" if "ws" in kinds else ""))
 
 
