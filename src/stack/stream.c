@@ -275,7 +275,8 @@ static p2p_err negotiate(p2p_stream *stream, p2p_bytes *bytes) {
     stream->rx_taken += used;
     if (err != P2P_OK)
         return err;
-    *bytes = p2p_bytes_of(bytes->ptr + used, bytes->len - used);
+    if (used > 0)
+        *bytes = p2p_bytes_of(bytes->ptr + used, bytes->len - used);
     if (stream->negotiation->done)
         agreed(stream);
     wake_muxer(stream);
@@ -371,7 +372,7 @@ p2p_err p2p_conn_open(p2p_conn *conn, const p2p_protocol *protocol, void *self, 
 
 p2p_err p2p_stream_rx(p2p_stream *stream, p2p_bytes bytes) {
     p2p_env *env = env_of(stream);
-    if (stream->ended || bytes.len == 0)
+    if (stream->ended)
         return P2P_OK;
     stream->conn->bytes_in += bytes.len;
     if (stream->negotiation != NULL) {

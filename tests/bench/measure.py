@@ -8,6 +8,7 @@ cannot be run here. The sender runs on CPU 0 and the receiver on CPU 1.
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import threading
 import time
@@ -38,8 +39,16 @@ def find_programs():
 
 
 def peer_path(who):
-    run = subprocess.run(["sh", ROOT / "tests/interop/setup.sh", who], capture_output=True, text=True, check=False)
-    return run.stdout.strip() or f"missing-{who}-peer"
+    """Where `./dev bench` has had it built."""
+    child = subprocess.Popen(["sh", ROOT / "tests/interop/setup.sh", who], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                             text=True, start_new_session=True)
+    try:
+        path = child.communicate(timeout=60)[0].strip()
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+        path = ""
+    return path or f"missing-{who}-peer"
 
 
 # ---- processes ----

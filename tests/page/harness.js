@@ -15,7 +15,7 @@ export const options = parseArgs({
   }
 }).values
 
-const TEST_TIMEOUT = 90_000 // guards, for busy machines: on a quiet one no test takes ten seconds
+const TEST_TIMEOUT = 90_000 // a guard, for busy machines
 const tests = []
 const cleanups = []
 

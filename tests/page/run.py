@@ -24,7 +24,7 @@ import threading
 
 HERE = pathlib.Path(__file__).resolve().parent
 SETUP_SECONDS = 1200
-PART_SECONDS = 240  # a guard: on a quiet machine the longest part takes half a minute
+PART_SECONDS = 240  # a guard, for busy machines
 PARTS = {"unit": "unit.js", "chromium": "chromium.js", "firefox": "firefox.js", "lonely": "lonely.js", "lan": "lan.js"}
 NAMESPACED = {"lonely", "lan"}
 

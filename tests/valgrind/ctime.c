@@ -5,8 +5,9 @@
  * under valgrind (run.py); without, it does nothing but work.
  *
  * What is judged is this library's own code. Reports from inside OpenSSL, GnuTLS and nettle are
- * suppressed (libraries.supp). What becomes public on the way through them is declared so where it
- * leaves them: the linker puts a function of this file before each such function (--wrap).
+ * suppressed (libraries.supp); from inside libsodium there are none. What becomes public on the way
+ * through them is declared so where it leaves them: the linker puts a function of this file before
+ * each such function (--wrap).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <sodium.h>
 #include <valgrind/memcheck.h>
 
 #include <p2p/identity.h>
@@ -58,8 +60,12 @@ int __real_BN_is_zero(const BIGNUM *number);
 int __wrap_BN_is_zero(const BIGNUM *number);
 int __real_BN_cmp(const BIGNUM *a, const BIGNUM *b);
 int __wrap_BN_cmp(const BIGNUM *a, const BIGNUM *b);
-int __real_EVP_PKEY_get_raw_public_key(const EVP_PKEY *key, unsigned char *out, size_t *len);
-int __wrap_EVP_PKEY_get_raw_public_key(const EVP_PKEY *key, unsigned char *out, size_t *len);
+int __real_crypto_scalarmult(unsigned char *q, const unsigned char *n, const unsigned char *p);
+int __wrap_crypto_scalarmult(unsigned char *q, const unsigned char *n, const unsigned char *p);
+int __real_crypto_sign_seed_keypair(
+    unsigned char *public_key, unsigned char *key, const unsigned char *seed);
+int __wrap_crypto_sign_seed_keypair(
+    unsigned char *public_key, unsigned char *key, const unsigned char *seed);
 int __real_EVP_CIPHER_CTX_ctrl(EVP_CIPHER_CTX *ctx, int what, int len, void *out);
 int __wrap_EVP_CIPHER_CTX_ctrl(EVP_CIPHER_CTX *ctx, int what, int len, void *out);
 int __real_EVP_CipherUpdate(
@@ -95,10 +101,18 @@ int __wrap_BN_cmp(const BIGNUM *a, const BIGNUM *b) {
     return order;
 }
 
+/* Whether a product is all zero: then the peer is at fault, and is told so (RFC 7748 §6.1). */
+int __wrap_crypto_scalarmult(unsigned char *q, const unsigned char *n, const unsigned char *p) {
+    int rv = __real_crypto_scalarmult(q, n, p);
+    open_to_all(&rv, sizeof rv);
+    return rv;
+}
+
 /* Public keys, signatures, ciphertext with its tag. */
-int __wrap_EVP_PKEY_get_raw_public_key(const EVP_PKEY *key, unsigned char *out, size_t *len) {
-    int rv = __real_EVP_PKEY_get_raw_public_key(key, out, len);
-    open_to_all(out, *len);
+int __wrap_crypto_sign_seed_keypair(
+    unsigned char *public_key, unsigned char *key, const unsigned char *seed) {
+    int rv = __real_crypto_sign_seed_keypair(public_key, key, seed);
+    open_to_all(public_key, crypto_sign_PUBLICKEYBYTES);
     return rv;
 }
 

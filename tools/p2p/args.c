@@ -4,12 +4,13 @@
  * takes. Both --name VALUE and --name=VALUE are read; `--` ends the options.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "program.h"
+#include "config.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -30,7 +31,10 @@ void cli_wrong_use(cli_program *p, const char *format, ...) {
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     p->status = CLI_WRONG_USE;
-    cli_note(&p->out, CLI_RED, "p2p: %s", text);
+    /* In a file an option has no dashes. */
+    bool dashed = p->place != NULL && strncmp(text, "--", 2) == 0;
+    cli_note(
+        &p->out, CLI_RED, "p2p: %s%s", p->place != NULL ? p->place : "", text + (dashed ? 2 : 0));
 }
 
 /* --- values --- */
@@ -98,6 +102,16 @@ static const void *choose(const choice *from, size_t count, const char *name, si
         if (strlen(from[i].name) == len && memcmp(from[i].name, name, len) == 0)
             return from[i].value;
     return NULL;
+}
+
+const char *cli_plugin_name(const void *plugin) {
+    for (size_t i = 0; i < COUNT(SECURITY); i++)
+        if (SECURITY[i].value == plugin)
+            return SECURITY[i].name;
+    for (size_t i = 0; i < COUNT(MUXERS); i++)
+        if (MUXERS[i].value == plugin)
+            return MUXERS[i].name;
+    return "?";
 }
 
 static void names_of(char *dst, size_t cap, const choice *from, size_t count) {
@@ -305,6 +319,12 @@ static bool read_hello_stdin(cli_program *p, const char *name, const char *value
     return p->options.hello_stdin = true;
 }
 
+static bool read_config(cli_program *p, const char *name, const char *value) {
+    (void)name;
+    p->options.config = value;
+    return true;
+}
+
 static bool read_json(cli_program *p, const char *name, const char *value) {
     (void)name;
     (void)value;
@@ -326,6 +346,8 @@ static const option OPTIONS[] = {
     {"tls-cert", "FILE",
         "a certificate with its chain for /tls/ws, in PEM; read again when changed", read_tls_cert},
     {"tls-key", "FILE", "the certificate's private key, in PEM", read_tls_key},
+    {"config", "FILE", "the configuration; without it the user's or /etc/p2p/config.yaml",
+        read_config},
     {"port", "N", "listen on this port instead of 4001; 0 takes a free one", read_port},
     {"ephemeral", NULL, "a new key for this run only", read_ephemeral},
     {"page", "HOST:PORT", "serve the page there; 127.0.0.1:4080 if not given", read_page},
@@ -377,6 +399,58 @@ void cli_print_options(const cli_command *command) {
     }
 }
 
+/* --- the configuration file under the flags --- */
+
+cli_option_kind_of cli_option_kind(const cli_program *p, const char *name) {
+    static const char LISTS[] = " listen security muxer ";
+    char wanted[32];
+    const option *o = find(p->command, name, strlen(name));
+    if (o == NULL || o->read == read_config)
+        return CLI_OPTION_UNKNOWN;
+    snprintf(wanted, sizeof wanted, " %s ", o->name);
+    return o->value == NULL                ? CLI_OPTION_SWITCH
+           : strstr(LISTS, wanted) != NULL ? CLI_OPTION_LIST
+                                           : CLI_OPTION_VALUE;
+}
+
+bool cli_set_option(cli_program *p, const char *name, const char *value) {
+    const option *o = find(p->command, name, strlen(name));
+    return o != NULL && o->read(p, o->name, value);
+}
+
+static uint64_t bit_of(const char *name) {
+    for (size_t i = 0; i < COUNT(OPTIONS); i++)
+        if (strcmp(OPTIONS[i].name, name) == 0)
+            return UINT64_C(1) << i;
+    return 0;
+}
+
+/* A flag takes the place of what the file said about the same thing. */
+static void take_back(cli_program *p, const char *name) {
+    cli_options *o = &p->options;
+    bool first = (p->given & bit_of(name)) == 0;
+    p->given |= bit_of(name);
+    if (!first)
+        return;
+    if ((strcmp(name, "listen") == 0 || strcmp(name, "port") == 0) &&
+        (p->given & bit_of("listen") & ~bit_of(name)) == 0)
+        o->listen_count = 0;
+    if (strcmp(name, "listen") == 0 && (p->given & bit_of("port")) == 0)
+        o->port_given = false;
+    if (strcmp(name, "key") == 0 && (p->given & bit_of("ephemeral")) == 0)
+        o->ephemeral = false;
+    if (strcmp(name, "ephemeral") == 0 && (p->given & bit_of("key")) == 0)
+        o->key = NULL;
+    if (strcmp(name, "page") == 0 && (p->given & bit_of("no-page")) == 0)
+        o->no_page = false;
+    if (strcmp(name, "no-page") == 0 && (p->given & bit_of("page")) == 0)
+        o->page = NULL;
+    if (strcmp(name, "no-page") == 0 && (p->given & bit_of("web")) == 0)
+        o->web = NULL;
+    if (strcmp(name, "no-page") == 0 && (p->given & bit_of("open")) == 0)
+        o->open = false;
+}
+
 /* The option at argv[*at]; moves *at to its last word. */
 static bool read_option(cli_program *p, int argc, char **argv, int *at) {
     const char *command = p->command->name;
@@ -392,6 +466,7 @@ static bool read_option(cli_program *p, int argc, char **argv, int *at) {
         cli_wrong_use(p, "--%s takes no value; leave out what follows it", o->name);
         return false;
     }
+    take_back(p, o->name);
     if (o->value == NULL)
         return o->read(p, o->name, NULL);
     if (name[len] == '=')
@@ -409,13 +484,14 @@ static void set_defaults(cli_options *options) {
         .interval = P2P_SECOND,
         .upload = 100000000,
         .download = 100000000,
-        .streams = 1};
+        .streams = 1,
+        .limits = p2p_config_defaults.limits,
+        .timeouts = p2p_config_defaults.timeouts};
 }
 
-bool cli_parse(cli_program *p, int argc, char **argv) {
+static bool read_words(cli_program *p, int argc, char **argv) {
     cli_options *options = &p->options;
     bool only_operands = false;
-    set_defaults(options);
     for (int at = 1; at < argc; at++) {
         if (!only_operands && strcmp(argv[at], "--") == 0) {
             only_operands = true;
@@ -435,6 +511,29 @@ bool cli_parse(cli_program *p, int argc, char **argv) {
             p->command->operands);
         return false;
     }
+    return true;
+}
+
+/* The flags are read twice: to find the file, and again on top of what it says. */
+static bool read_config_below(cli_program *p, int argc, char **argv) {
+    static char path[PATH_MAX];
+    const char *file = p->options.config;
+    if (!takes(p->command, "config", strlen("config")))
+        return true;
+    if (file == NULL)
+        file = cli_config_default(path, sizeof path);
+    if (file == NULL)
+        return true;
+    p->given = 0;
+    set_defaults(&p->options);
+    return cli_config_load(p, file) && read_words(p, argc, argv);
+}
+
+bool cli_parse(cli_program *p, int argc, char **argv) {
+    const cli_options *options = &p->options;
+    set_defaults(&p->options);
+    if (!read_words(p, argc, argv) || !read_config_below(p, argc, argv))
+        return false;
     if ((options->tls_cert == NULL) != (options->tls_key == NULL)) {
         cli_wrong_use(p, "--tls-cert and --tls-key belong together; give both or none");
         return false;

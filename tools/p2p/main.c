@@ -22,6 +22,18 @@ static const cli_command KEY = {.name = "key",
             "alone. `key show` prints peer id, type and public key of the key in FILE.",
     .run = cli_key};
 
+static const cli_command CONFIG = {.name = "config",
+    .operands = "check|show [FILE]",
+    .operands_min = 1,
+    .operands_max = 2,
+    .options = " ",
+    .about = "check a configuration of p2p up, or show what follows from it",
+    .help =
+        "`config check` says what is wrong with FILE, by line and column. `config show` prints\n"
+        "all settings that are in force with FILE; without FILE, with the one that p2p up\n"
+        "would read. The settings are explained in docs/p2p.yaml.",
+    .run = cli_config};
+
 static const cli_command REPLAY = {.name = "replay",
     .operands = "FILE",
     .operands_min = 1,
@@ -48,8 +60,8 @@ static const cli_command HELP = {.name = "help",
     .help = "Prints the list of commands, or one command with its options.",
     .run = cli_help};
 
-static const cli_command *const COMMANDS[] = {&cli_up, &KEY, &cli_listen, &cli_ping, &cli_identify,
-    &cli_perf, &cli_dial, &cli_stun, &REPLAY, &VERSION, &HELP};
+static const cli_command *const COMMANDS[] = {&cli_up, &KEY, &CONFIG, &cli_listen, &cli_ping,
+    &cli_identify, &cli_perf, &cli_dial, &cli_stun, &REPLAY, &VERSION, &HELP};
 
 #define COMMAND_COUNT (sizeof COMMANDS / sizeof COMMANDS[0])
 

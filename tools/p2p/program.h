@@ -18,6 +18,7 @@ enum {
     CLI_OPERANDS_MAX = 2,
     CLI_LISTEN_MAX = 16,
     CLI_LIST_MAX = 8,
+    CLI_ORIGINS_MAX = 32,
     CLI_STREAMS_MAX = 256,
     CLI_COUNT_MAX = 1000000
 };
@@ -29,7 +30,7 @@ typedef struct cli_options {
     size_t operand_count;
     const char *listen[CLI_LISTEN_MAX];
     size_t listen_count;
-    const char *key, *record, *qlog, *protocol, *page, *web, *tls_cert, *tls_key;
+    const char *key, *record, *qlog, *protocol, *page, *web, *tls_cert, *tls_key, *config;
     const p2p_security *security[CLI_LIST_MAX + 1];
     const p2p_muxer *muxers[CLI_LIST_MAX + 1];
     p2p_key_kind type;
@@ -38,6 +39,12 @@ typedef struct cli_options {
     uint64_t port; /* if port_given */
     uint64_t count, upload, download, streams, requests;
     p2p_time interval, rto; /* 0: what the library thinks right */
+    /* Only the configuration file says these. */
+    p2p_limits limits;
+    p2p_timeouts timeouts;
+    const char *origins[CLI_ORIGINS_MAX + 1];
+    size_t origin_count;
+    bool no_stun_server;
 } cli_options;
 
 typedef struct cli_program cli_program;
@@ -67,7 +74,9 @@ struct cli_program {
     cli_options options;
     cli_out out;
     int status;
-    int argc; /* the command line as given, without the program's name */
+    const char *place; /* where the value stands that is read now; NULL: on the command line */
+    uint64_t given;    /* a bit for each option that was a flag (args.c) */
+    int argc;          /* the command line as given, without the program's name */
     char **argv;
     void *self;
     const char *offload; /* p2p_node_offload; NULL in a replay */
@@ -78,6 +87,20 @@ const cli_command *cli_find_command(const char *name);
 
 /* args.c: reads argv (argv[0] is the command's name) into p->options. False after one sentence. */
 bool cli_parse(cli_program *p, int argc, char **argv);
+
+/* For the configuration file: what kind of value an option of p's command takes, and giving it one.
+ */
+typedef enum cli_option_kind_of {
+    CLI_OPTION_UNKNOWN,
+    CLI_OPTION_SWITCH, /* none */
+    CLI_OPTION_VALUE,
+    CLI_OPTION_LIST
+} cli_option_kind_of;
+
+cli_option_kind_of cli_option_kind(const cli_program *p, const char *name);
+/* What the options call a security protocol or muxer. */
+const char *cli_plugin_name(const void *plugin);
+bool cli_set_option(cli_program *p, const char *name, const char *value);
 /* Prints the options of a command, a line each. */
 void cli_print_options(const cli_command *command);
 /* One sentence on stderr; the exit status becomes 1, or 2. */
@@ -86,6 +109,7 @@ P2P_PRINTF(2, 3) void cli_wrong_use(cli_program *p, const char *format, ...);
 
 /* commands */
 int cli_key(cli_program *p);
+int cli_config(cli_program *p);
 int cli_run(cli_program *p);
 int cli_replay(cli_program *p);
 int cli_help(cli_program *p);

@@ -44,6 +44,11 @@ void cli_configure(const cli_program *p, p2p_config *config) {
     if (p->options.muxers[0] != NULL)
         config->muxers = p->options.muxers;
     config->log = (p2p_log){cli_log, (void *)&p->out, p->options.log};
+    config->limits = p->options.limits;
+    config->timeouts = p->options.timeouts;
+    config->no_stun_server = p->options.no_stun_server;
+    if (p->options.origin_count > 0)
+        config->ws_origins = p->options.origins;
 }
 
 /* --- identity --- */

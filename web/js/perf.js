@@ -11,6 +11,8 @@ const BLOCK = new Uint8Array(64 * 1024)
 const SECONDS = 1
 const LEAST = 1 << 20
 const MOST = 64 << 20
+const LONGEST = 5000
+const ENOUGH = new Error('that is enough')
 
 // Uploads for a while, then asks for as much as the upload makes one expect. Resolves to bytes per second each way; report(text
 // of what moves, bytes) is called as it goes. The upload counts as done when the node has read all of it, which its answer shows:
@@ -39,6 +41,7 @@ async function upload (connection, report, signal) {
   return sent / secondsSince(start)
 }
 
+// On a slow way what has come by then is enough to tell the speed.
 async function download (connection, size, report, signal) {
   const stream = await open(connection, size, signal)
   const start = performance.now()
@@ -47,8 +50,15 @@ async function download (connection, size, report, signal) {
     received += bytes.length
     report(received)
   })
-  await Promise.all([stream.close({ signal }), answer])
-  if (received !== size) throw new Error(`${received} bytes came instead of ${size}`)
+  const timer = setTimeout(() => stream.abort(ENOUGH), LONGEST)
+  try {
+    await Promise.all([stream.close({ signal }), answer])
+    if (received !== size) throw new Error(`${received} bytes came instead of ${size}`)
+  } catch (error) {
+    if (error !== ENOUGH || received === 0) throw error
+  } finally {
+    clearTimeout(timer)
+  }
   return received / secondsSince(start)
 }
 

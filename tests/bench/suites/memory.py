@@ -23,9 +23,9 @@ def cases(quick):
     few = 200 if quick else 1000
     settle = 5 if quick else 20
     return {
-        "ours noise": idle("ours", TCP, "noise", 10000, settle, watch=20),
+        "ours noise": idle("ours", TCP, "noise", 10000, settle, watch=10 if quick else 20),
         "ours tls": idle("ours", TCP, "tls", few, settle),
-        "ours quic": idle("ours", QUIC, None, 5000, settle, watch=60),
+        "ours quic": idle("ours", QUIC, None, 5000, settle, watch=30 if quick else 60),
         "ours ws": idle("ours", WS, "noise", few, settle),
         "ours webtransport": idle("ours", WEBTRANSPORT, None, few, settle),
         "ours webrtc-direct": idle("ours", WEBRTC, None, few, settle),

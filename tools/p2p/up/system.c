@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../config.h"
 #include "up.h"
 
 /* sd_notify(3): one datagram to a socket whose path, or abstract name behind an @, is in
@@ -40,7 +41,7 @@ static void hung_up(uv_signal_t *hangup, int number) {
         p2p_node_catch_up(u->node);
         up_finish(u);
         p2p_node_kick(u->node);
-    } else if (u->program->options.tls_cert == NULL) {
+    } else if (!cli_config_look_again(u->program) && u->program->options.tls_cert == NULL) {
         cli_note(&u->program->out, CLI_PLAIN, "p2p: there is nothing to read again");
     }
 }

@@ -237,8 +237,8 @@ static int run(cli_program *p) {
 const cli_command cli_up = {.name = "up",
     .operands = "",
     .options =
-        " listen port key tls-cert tls-key ephemeral page no-page web open security muxer json log "
-        "qlog hello-stdin ",
+        " config listen port key tls-cert tls-key ephemeral page no-page web open security muxer "
+        "json log qlog hello-stdin ",
     .about = "be a node with everything on, and show it on a page",
     .help =
         "Starts a node that any libp2p peer and any browser can dial: TCP, WebSocket, QUIC,\n"
