@@ -58,7 +58,7 @@ P2P_API const char *p2p_conn_muxer(const p2p_conn *conn);
 typedef struct p2p_conn_stats {
     p2p_time opened;   /* when it became usable */
     p2p_time setup;    /* how long it took from the first packet to usable */
-    p2p_time rtt;      /* the latest measured round trip; 0: not yet known */
+    p2p_time rtt;      /* the latest measured round trip (WebRTC: the shortest); 0: not yet known */
     uint64_t bytes_in; /* stream bytes */
     uint64_t bytes_out;
     size_t streams; /* open now */

@@ -358,7 +358,7 @@ p2p_time p2p_webrtc_peer_rtt(const p2p_webrtc_peer *peer) {
     if (peer->channels == NULL)
         return 0;
     p2p_sctp_get_info(p2p_datachannels_sctp(peer->channels), &info);
-    return info.srtt;
+    return info.min_rtt;
 }
 
 void p2p_webrtc_peer_path(const p2p_webrtc_peer *peer, p2p_ice_path *path) {

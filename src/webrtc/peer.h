@@ -74,6 +74,7 @@ bool p2p_webrtc_peer_is_drained(const p2p_webrtc_peer *peer);
 /* The certificates' SHA-256 (peer's: once connected). */
 const uint8_t *p2p_webrtc_peer_local_sha256(const p2p_webrtc_peer *peer);
 const uint8_t *p2p_webrtc_peer_sha256(const p2p_webrtc_peer *peer);
+/* The shortest: an acknowledgement may wait 200 ms for a second packet (RFC 9260 §6.2). */
 p2p_time p2p_webrtc_peer_rtt(const p2p_webrtc_peer *peer);
 /* The path in use now; family 0 where not known. */
 void p2p_webrtc_peer_path(const p2p_webrtc_peer *peer, p2p_ice_path *path);

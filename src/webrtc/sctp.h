@@ -155,7 +155,7 @@ typedef struct p2p_sctp_info {
     size_t pooled;      /* bytes kept for reuse */
     size_t cwnd;
     size_t in_flight;
-    p2p_time srtt;    /* 0: not yet known */
+    p2p_time min_rtt; /* 0: not yet known */
     unsigned backoff; /* time-outs in a row: the peer acknowledges nothing */
     uint64_t packets_in, packets_out;
     uint64_t dropped; /* packets discarded: checksum, tag, shape */

@@ -396,7 +396,7 @@ void p2p_sctp_get_info(const p2p_sctp *a, p2p_sctp_info *info) {
         .pooled = a->pool.bytes,
         .cwnd = a->cc.cwnd,
         .in_flight = a->tx.in_flight,
-        .srtt = a->loss.srtt,
+        .min_rtt = a->loss.min_rtt == P2P_NEVER ? 0 : a->loss.min_rtt,
         .backoff = a->loss.backoff,
         .packets_in = a->packets_in,
         .packets_out = a->packets_out,
