@@ -85,12 +85,11 @@ static void on_ping(void *ctx, p2p_ping *ping, p2p_err err, p2p_time rtt) {
         return;
     }
     answered(p, rtt);
-    if (own->sent == p->options.count)
-        finish(p, host);
-    else if (p->options.interval == 0)
+    if (own->sent < p->options.count && p->options.interval == 0)
         next(p);
-    else if (p2p_host_set_timer(host, TIMER_NEXT, p2p_host_now(host) + p->options.interval) !=
-             P2P_OK)
+    else if (own->sent == p->options.count ||
+             p2p_host_set_timer(host, TIMER_NEXT, p2p_host_now(host) + p->options.interval) !=
+                 P2P_OK)
         finish(p, host);
 }
 
