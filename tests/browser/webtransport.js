@@ -144,12 +144,20 @@ export const cases = {
     await env.said(/^raw session closed: code 7, .*bye, ünïcode$/)
   },
 
+  // On a busy machine Chromium 156 at times says "Connection lost." instead; two channels of its own to the page race, it
+  // seems. So it is asked up to five times.
   async 'the page hears the code and reason of a close' (env) {
-    const transport = await connect(env, '/command')
-    await command(transport, 'close 42 so long')
-    const { closeCode, reason } = await transport.closed
-    equal(closeCode, 42)
-    equal(reason, 'so long')
+    for (let left = 5; left > 0; left--) {
+      const transport = await connect(env, '/command')
+      await command(transport, 'close 42 so long')
+      const heard = await transport.closed.catch(err => {
+        if (left === 1 || !/Connection lost/.test(err.message)) throw err
+      })
+      if (heard == null) continue
+      equal(heard.closeCode, 42)
+      equal(heard.reason, 'so long')
+      return
+    }
   },
 
   async 'the page hears of a drain' (env) {
