@@ -98,7 +98,8 @@ def goal_row(name, found, figure, case, other, goal):
         mine, its = median(found, case, "bound"), median(found, other, "bound")
         if mine and its:
             by_cpu, also = f"{mine / its:.2f}", "yes" if mine / its >= goal else "no"
-    return (f"| {name}: {case}{' / ' + other if other else ''} | {'≥' if goal > 0 else '≤'} {abs(goal)} | {shown} | "
+    what = f", {figure}" if other and figure != "gbit" else ""
+    return (f"| {name}: {case}{' / ' + other if other else ''}{what} | {'≥' if goal > 0 else '≤'} {abs(goal)} | {shown} | "
             f"{'yes' if reached else 'no'} | {by_cpu} | {also} |")
 
 
