@@ -17,6 +17,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ENVIRONMENT = dict(os.environ, GOMAXPROCS="1", TOKIO_WORKER_THREADS="1")
 SENDER, RECEIVER = "0", "1"
 TCP, QUIC = "/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"
+# Where a browser gathers ICE candidates (run.py makes it, in the namespace of the run).
+CABLE = "10.99.2.1"
 WS, WEBTRANSPORT, WEBRTC = TCP + "/ws", QUIC + "/webtransport", "/ip4/127.0.0.1/udp/0/webrtc-direct"
 DEADLINE = 300  # seconds a program may take; then it is killed and its case left out
 
@@ -169,8 +171,8 @@ def throughput(who, address, security, megabytes, streams=1, block=65536):
     return measure
 
 
-def from_page(who, address, megabytes):
-    """A page in Chromium dials, uploads and downloads. The browser has both CPUs: it is many processes."""
+def from_page(who, address, megabytes, browser="chromium"):
+    """A page dials, uploads and downloads. The browser has both CPUs: it is many processes."""
     def measure():
         if "browser" not in programs:
             programs["browser"] = peer_path("browser")
@@ -178,7 +180,7 @@ def from_page(who, address, megabytes):
         stacked = ["--security", "noise"] if "/tcp/" in address else []
         with Listener(who, address, stacked[-1] if stacked else None) as listener:
             before = cpu_time(listener.pid)
-            with Process(None, [programs["browser"], "dial", "--browser", "chromium", listener.address, *stacked,
+            with Process(None, [programs["browser"], "dial", "--browser", browser, listener.address, *stacked,
                                 f"perf:{total}:{total}"]) as page:
                 lines = {found["test"]: found for found in map(json.loads, page.child.stdout.read().splitlines())}
             used = cpu_time(listener.pid) - before

@@ -124,7 +124,7 @@ def own_namespace():
     without them a browser gathers no ICE candidates."""
     inside = ["sh", "-c", "ip link set lo up && ip route replace local 127.0.0.0/8 dev lo table local proto kernel "
               "scope host src 127.0.0.1 congctl cubic && ip route del local 127.0.0.1 dev lo table local; "
-              "ip link add near type veth peer name far && ip address add 10.99.2.1/24 dev near && ip link set near up && "
+              "ip link add near type veth peer name far && ip address add " + measure.CABLE + "/24 dev near && ip link set near up && "
               "ip link set far up && ip route add default via 10.99.2.2; exec \"$@\"",
               "sh", sys.executable, *sys.argv]
     if os.geteuid() == 0 and "P2P_BENCH_INSIDE" not in os.environ:
