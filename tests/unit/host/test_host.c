@@ -15,20 +15,8 @@ static void stop(void) {
     world_deinit(&w);
 }
 
-static void ignore(p2p_stream *stream, void *self) {
-    (void)stream;
-    (void)self;
-}
-
-static void ignore_end(p2p_stream *stream, const p2p_stream_end *end, void *self) {
-    (void)stream;
-    (void)end;
-    (void)self;
-}
-
 static p2p_protocol protocol_of(const char *const *ids) {
-    return (p2p_protocol){
-        sizeof(p2p_protocol), ids, true, false, ignore, ignore, ignore, ignore_end};
+    return (p2p_protocol){.size = sizeof(p2p_protocol), .ids = ids, .inbound = true};
 }
 
 static void a_configuration_without_identity_or_random_is_invalid(void **state) {
