@@ -190,7 +190,7 @@ static void start_ping(size_t count) {
     p2p_ping *ping;
     pings_wanted = count < 1000 ? count : 1000;
     pings_got = 0;
-    p2p_err err = p2p_ping_start(&ping, conn, 10 * P2P_SECOND, on_ping, NULL);
+    p2p_err err = p2p_ping_start(&ping, conn, TEST_PATIENCE_S * P2P_SECOND, on_ping, NULL);
     if (err != P2P_OK)
         fail(p2p_err_text(err));
 }
@@ -589,6 +589,8 @@ int main(int argc, char **argv) {
     p2p_config config = P2P_CONFIG_DEFAULTS;
     config.identity = identity;
     config.random = RANDOM;
+    config.timeouts.dial = config.timeouts.dial_local = config.timeouts.accept =
+        config.timeouts.negotiate = TEST_PATIENCE_S * P2P_SECOND;
     if (opt.security[0] != NULL)
         config.security = opt.security;
     if (opt.muxers[0] != NULL)
