@@ -148,13 +148,8 @@ static bool put_data(p2p_yamux_stream *s, sink *out, size_t max) {
 }
 
 static void put_owed(p2p_yamux_session *y, sink *out) {
-    size_t len = p2p_buf_len(&y->owed);
     size_t room = (out->cap - out->len) / P2P_YAMUX_HEADER_LEN * P2P_YAMUX_HEADER_LEN;
-    if (len > room)
-        len = room;
-    p2p_copy(out->dst + out->len, p2p_buf_view(&y->owed).ptr, len);
-    out->len += len;
-    p2p_buf_consume(&y->owed, len);
+    out->len += p2p_buf_draw(&y->owed, out->dst + out->len, room);
     if (p2p_buf_len(&y->owed) == 0)
         y->pongs = 0;
 }
