@@ -42,7 +42,7 @@ typedef struct quic_dial {
 static bool can_dial(const p2p_multiaddr *addr) {
     p2p_component part;
     size_t at;
-    return p2p_udp_addr_begins(addr, &at) && p2p_multiaddr_next(addr, &at, &part) &&
+    return p2p_addr_begins(addr, P2P_UDP, &at) && p2p_multiaddr_next(addr, &at, &part) &&
            part.code == P2P_QUIC_V1 && at == addr->len;
 }
 

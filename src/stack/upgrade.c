@@ -166,12 +166,9 @@ static p2p_err select_feed(p2p_layer *layer, uint8_t *data, size_t len) {
 
 static p2p_err select_draw(p2p_layer *layer, uint8_t *dst, size_t cap, size_t *len) {
     select_layer *select = P2P_CONTAINER(layer, select_layer, layer);
-    p2p_bytes said = p2p_buf_view(&select->said);
-    size_t own = said.len < cap ? said.len : cap;
-    p2p_copy(dst, said.ptr, own);
-    p2p_buf_consume(&select->said, own);
+    size_t own = p2p_buf_draw(&select->said, dst, cap);
     *len = own;
-    if (own < said.len || !(select->ms.done || select->assumed))
+    if (p2p_buf_len(&select->said) > 0 || !(select->ms.done || select->assumed))
         return P2P_OK;
     p2p_layer *above = layer->above;
     step_aside(select);

@@ -30,18 +30,6 @@ static bool is_memory(const p2p_multiaddr *addr, p2p_sockaddr *to) {
     return true;
 }
 
-bool p2p_tcp_head(const p2p_multiaddr *addr, size_t *at) {
-    p2p_component part;
-    *at = 0;
-    if (!p2p_multiaddr_next(addr, at, &part))
-        return false;
-    if (part.code == P2P_IP6ZONE && !p2p_multiaddr_next(addr, at, &part))
-        return false;
-    bool host = part.code == P2P_IP4 || part.code == P2P_IP6 || part.code == P2P_DNS ||
-                part.code == P2P_DNS4 || part.code == P2P_DNS6;
-    return host && p2p_multiaddr_next(addr, at, &part) && part.code == P2P_TCP;
-}
-
 bool p2p_tcp_to_sockaddr(const p2p_multiaddr *addr, p2p_sockaddr *to) {
     p2p_proto_code code;
     return is_memory(addr, to) || (p2p_multiaddr_to_sockaddr(addr, to, &code) && code == P2P_TCP);

@@ -475,6 +475,14 @@ static void strangers_are_told_their_address_within_reason(void **state) {
     check(counters.targets == 0);
     counters_of(b, &counters);
     check(counters.stun_answers == 0);
+    p2p_host_set_stun_server(b->host, true);
+    ask_for_address(b, 10);
+    counters_of(b, &counters);
+    check(counters.stun_answers == 10);
+    p2p_host_set_stun_server(b->host, false);
+    ask_for_address(b, 10);
+    counters_of(b, &counters);
+    check(counters.stun_answers == 10);
     world_deinit(&w);
 }
 
