@@ -143,6 +143,15 @@ static void an_address_that_changes_in_mid_transfer_costs_no_byte(void **state) 
     }
 }
 
+/* Nothing is dropped there for want of room: what is sent too early waits, and the checks of ICE
+ * behind it. */
+static void a_slow_path_with_an_endless_queue_keeps_its_consent(void **state) {
+    (void)state;
+    const link path = {.latency = 20 * P2P_MILLISECOND, .rate = 20000};
+    there_and_back(1, &path, 2 << 20, false);
+    there_and_back(2, &path, 2 << 20, true);
+}
+
 /* What is lost shows long before a consent check has its turn. */
 static void a_changed_address_is_noticed_by_what_is_lost(void **state) {
     (void)state;
@@ -214,6 +223,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_byte_arrives_in_order_over_every_path),
         cmocka_unit_test(an_address_that_changes_in_mid_transfer_costs_no_byte),
+        cmocka_unit_test(a_slow_path_with_an_endless_queue_keeps_its_consent),
         cmocka_unit_test(a_changed_address_is_noticed_by_what_is_lost),
         cmocka_unit_test(loss_slows_it_down_no_more_than_quic),
     };
