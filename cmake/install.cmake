@@ -7,6 +7,8 @@ install(TARGETS p2p p2p_shared EXPORT p2p-targets)
 install(DIRECTORY include/p2p DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 # Where the file itself lies decides, so that the installed tree can be moved.
 file(RELATIVE_PATH P2P_PREFIX_FROM_PC "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
+list(JOIN P2P_REQUIRES ", " P2P_REQUIRES_PRIVATE)
+string(REPLACE ">=" " >= " P2P_REQUIRES_PRIVATE "${P2P_REQUIRES_PRIVATE}")
 configure_file(cmake/p2p.pc.in p2p.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/p2p.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(EXPORT p2p-targets NAMESPACE p2p:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/p2p)

@@ -16,12 +16,15 @@
 extern "C" {
 #endif
 
+enum { P2P_REASON_TEXT_MAX = 240 };
+
 /* Why a connection ended or a dial failed, for programs and for people. */
 typedef struct p2p_reason {
     p2p_err err;
     bool by_peer;         /* the other side ended it */
     uint32_t remote_code; /* the code the peer gave, if any */
-    char text[240]; /* one sentence that names the cause; never empty when err is not P2P_OK */
+    /* One sentence that names the cause; never empty when err is not P2P_OK. */
+    char text[P2P_REASON_TEXT_MAX];
 } p2p_reason;
 
 /*

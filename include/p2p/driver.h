@@ -60,9 +60,9 @@ typedef struct p2p_input {
     uint64_t request;
     uint8_t *data;
     size_t len;
-    size_t segment; /* DATAGRAM: several datagrams of this size, the last may be shorter (GRO); 0:
-                       one */
-    uint8_t ecn;    /* DATAGRAM: the two ECN bits */
+    /* DATAGRAM: several datagrams of this size, the last may be shorter (GRO); 0: one. */
+    size_t segment;
+    uint8_t ecn; /* DATAGRAM: the two ECN bits */
     p2p_sockaddr local, remote;
     p2p_err err;
     const p2p_sockaddr *addrs;

@@ -69,3 +69,11 @@ void p2p_buf_consume(p2p_buf *buf, size_t len) {
     if (buf->start == buf->end)
         buf->start = buf->end = 0;
 }
+
+size_t p2p_buf_draw(p2p_buf *buf, uint8_t *dst, size_t cap) {
+    p2p_bytes view = p2p_buf_view(buf);
+    size_t len = view.len < cap ? view.len : cap;
+    p2p_copy(dst, view.ptr, len);
+    p2p_buf_consume(buf, len);
+    return len;
+}

@@ -39,5 +39,7 @@ void p2p_buf_commit(p2p_buf *buf, size_t len);
 P2P_NODISCARD p2p_err p2p_buf_append(p2p_buf *buf, p2p_bytes bytes);
 /* Drops bytes from the front; an emptied buffer keeps its block. */
 void p2p_buf_consume(p2p_buf *buf, size_t len);
+/* Moves up to cap bytes from the front to dst; their number. */
+size_t p2p_buf_draw(p2p_buf *buf, uint8_t *dst, size_t cap);
 
 #endif

@@ -114,14 +114,6 @@ p2p_err p2p_mplex_refuse(p2p_mplex_session *m, uint64_t id) {
     return err == P2P_ERR_TOO_BIG ? P2P_ERR_LIMIT : err;
 }
 
-static void put_owed(p2p_mplex_session *m, sink *out) {
-    p2p_bytes owed = p2p_buf_view(&m->owed);
-    size_t len = owed.len < out->cap ? owed.len : out->cap;
-    p2p_copy(out->dst, owed.ptr, len);
-    out->len += len;
-    p2p_buf_consume(&m->owed, len);
-}
-
 static void put_data(p2p_mplex_stream *s, sink *out) {
     p2p_stream *stream = p2p_stream_of_mux(s);
     size_t room = out->cap - out->len - 2 * HEADER_ROOM; /* of the data and of the end */
@@ -177,7 +169,7 @@ static p2p_err draw(p2p_layer *layer, uint8_t *dst, size_t cap, size_t *len) {
     *len = 0;
     if (m->over)
         return P2P_OK;
-    put_owed(m, &out);
+    out.len = p2p_buf_draw(&m->owed, dst, cap);
     p2p_list *node;
     while (out.cap - out.len >= TURN_ROOM && (node = p2p_list_pop(&m->sending)) != NULL)
         put_stream(m, P2P_CONTAINER(node, p2p_mplex_stream, node), &out);

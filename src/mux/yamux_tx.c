@@ -84,9 +84,8 @@ static void grow_window(p2p_yamux_session *y, p2p_yamux_stream *s) {
         y->ping_due = true;
     bool fast = s->updated != 0 && y->rtt != 0 && env->now - s->updated < 4 * y->rtt;
     bool room = env->chunks.used_count <= env->chunks.max / 2;
-    size_t max = env->limits->window_max < INT32_MAX ? env->limits->window_max : INT32_MAX;
-    if (fast && room && s->window < max)
-        s->window = s->window > max / 2 ? (uint32_t)max : s->window * 2;
+    if (fast && room && s->window < y->window_max)
+        s->window = s->window > y->window_max / 2 ? y->window_max : s->window * 2;
     s->updated = env->now;
 }
 
@@ -149,13 +148,8 @@ static bool put_data(p2p_yamux_stream *s, sink *out, size_t max) {
 }
 
 static void put_owed(p2p_yamux_session *y, sink *out) {
-    size_t len = p2p_buf_len(&y->owed);
     size_t room = (out->cap - out->len) / P2P_YAMUX_HEADER_LEN * P2P_YAMUX_HEADER_LEN;
-    if (len > room)
-        len = room;
-    p2p_copy(out->dst + out->len, p2p_buf_view(&y->owed).ptr, len);
-    out->len += len;
-    p2p_buf_consume(&y->owed, len);
+    out->len += p2p_buf_draw(&y->owed, out->dst + out->len, room);
     if (p2p_buf_len(&y->owed) == 0)
         y->pongs = 0;
 }

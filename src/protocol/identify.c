@@ -143,21 +143,10 @@ static void discard(p2p_stream *stream, void *self) {
     p2p_stream_consume(stream, p2p_stream_peek(stream).len);
 }
 
-static void nothing(p2p_stream *stream, void *self) {
-    (void)stream;
-    (void)self;
-}
-
-static void nothing_closed(p2p_stream *stream, const p2p_stream_end *end, void *self) {
-    (void)stream;
-    (void)end;
-    (void)self;
-}
-
 static const p2p_protocol ANSWER = {
-    sizeof(p2p_protocol), ID, true, true, tell_opened, discard, nothing, nothing_closed};
+    sizeof(p2p_protocol), ID, true, true, tell_opened, discard, NULL, NULL};
 static const p2p_protocol SEND_PUSH = {
-    sizeof(p2p_protocol), PUSH, false, true, tell_opened, discard, nothing, nothing_closed};
+    sizeof(p2p_protocol), PUSH, false, true, tell_opened, discard, NULL, NULL};
 
 /* --- listening --- */
 
@@ -277,9 +266,9 @@ static void listen_closed(p2p_stream *stream, const p2p_stream_end *end, void *s
 }
 
 static const p2p_protocol ASK = {
-    sizeof(p2p_protocol), ID, false, true, listen_opened, listen_readable, nothing, listen_closed};
+    sizeof(p2p_protocol), ID, false, true, listen_opened, listen_readable, NULL, listen_closed};
 static const p2p_protocol TAKE_PUSH = {
-    sizeof(p2p_protocol), PUSH, true, true, listen_opened, listen_readable, nothing, listen_closed};
+    sizeof(p2p_protocol), PUSH, true, true, listen_opened, listen_readable, NULL, listen_closed};
 
 /* --- events --- */
 

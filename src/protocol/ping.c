@@ -19,11 +19,6 @@ static p2p_time now(const p2p_stream *stream) {
     return p2p_host_now(p2p_stream_host(stream));
 }
 
-static void ignore(p2p_stream *stream, void *self) {
-    (void)stream;
-    (void)self;
-}
-
 /* --- answering --- */
 
 /* Echoing any number of bytes answers whole pings and parts of them alike. */
@@ -47,12 +42,6 @@ static void answer_opened(p2p_stream *stream, void *self) {
     p2p_stream_set_deadline(stream, now(stream) + RESPONDER_PATIENCE);
 }
 
-static void answer_closed(p2p_stream *stream, const p2p_stream_end *end, void *self) {
-    (void)stream;
-    (void)end;
-    (void)self;
-}
-
 const p2p_protocol p2p_ping_protocol = {
     .size = sizeof(p2p_protocol),
     .ids = IDS,
@@ -61,7 +50,6 @@ const p2p_protocol p2p_ping_protocol = {
     .opened = answer_opened,
     .readable = answer,
     .writable = answer,
-    .closed = answer_closed,
 };
 
 /* --- asking --- */
@@ -138,7 +126,6 @@ static const p2p_protocol ASK = {
     .on_limited = true,
     .opened = ask_opened,
     .readable = ask_readable,
-    .writable = ignore,
     .closed = ask_closed,
 };
 

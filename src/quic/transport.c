@@ -42,7 +42,7 @@ typedef struct quic_dial {
 static bool can_dial(const p2p_multiaddr *addr) {
     p2p_component part;
     size_t at;
-    return p2p_udp_addr_begins(addr, &at) && p2p_multiaddr_next(addr, &at, &part) &&
+    return p2p_addr_begins(addr, P2P_UDP, &at) && p2p_multiaddr_next(addr, &at, &part) &&
            part.code == P2P_QUIC_V1 && at == addr->len;
 }
 
@@ -161,21 +161,23 @@ static p2p_err established(p2p_quic_conn *conn) {
         quic->transport.swarm, of, p2p_quic_conn_remote(conn), &muxer->conn);
 }
 
-static void explain(const quic_dial *dial, const p2p_reason *reason, char text[240]) {
+static void explain(
+    const quic_dial *dial, const p2p_reason *reason, char text[P2P_REASON_TEXT_MAX]) {
     char wanted[P2P_PEER_ID_TEXT_MAX], theirs[P2P_PEER_ID_TEXT_MAX];
     if (reason->err != P2P_ERR_WRONG_PEER) {
-        snprintf(text, 240, "%s", reason->text);
+        snprintf(text, P2P_REASON_TEXT_MAX, "%s", reason->text);
         return;
     }
     p2p_peer_id_format(wanted, sizeof wanted, &dial->of->expected);
     p2p_peer_id_format(theirs, sizeof theirs, &dial->seen);
-    snprintf(text, 240, "wrong peer: expected %.90s but %.90s answered", wanted, theirs);
+    snprintf(
+        text, P2P_REASON_TEXT_MAX, "wrong peer: expected %.90s but %.90s answered", wanted, theirs);
 }
 
 static void fail_dial(quic_dial *dial, const p2p_reason *reason) {
     const p2p_transport *transport = &dial->quic->transport;
     p2p_dial *of = dial->of;
-    char text[240];
+    char text[P2P_REASON_TEXT_MAX];
     explain(dial, reason, text);
     free_dial(dial);
     transport->up->dial_failed(transport->swarm, of, reason->err, text);

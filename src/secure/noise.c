@@ -237,15 +237,10 @@ static p2p_err noise_feed(p2p_layer *layer, uint8_t *data, size_t len) {
 
 static p2p_err noise_draw(p2p_layer *layer, uint8_t *dst, size_t cap, size_t *len) {
     noise_layer *noise = P2P_CONTAINER(layer, noise_layer, layer);
-    p2p_bytes unsent = p2p_buf_view(&noise->unsent);
-    size_t head_len = unsent.len < cap ? unsent.len : cap;
+    size_t head_len = p2p_buf_draw(&noise->unsent, dst, cap);
     *len = head_len;
-    if (head_len > 0) {
-        p2p_copy(dst, unsent.ptr, head_len);
-        p2p_buf_consume(&noise->unsent, head_len);
-        if (p2p_buf_len(&noise->unsent) == 0)
-            p2p_buf_deinit(&noise->unsent);
-    }
+    if (head_len > 0 && p2p_buf_len(&noise->unsent) == 0)
+        p2p_buf_deinit(&noise->unsent);
     if (noise->setup != NULL || p2p_buf_len(&noise->unsent) > 0)
         return P2P_OK;
     p2p_err err = p2p_noise_transport_draw(

@@ -245,13 +245,8 @@ p2p_err p2p_tls_pump_eof(p2p_tls_pump *pump) {
 /* --- sending --- */
 
 static size_t draw_unsent(p2p_buf *unsent, uint8_t *dst, size_t cap) {
-    p2p_bytes bytes = p2p_buf_view(unsent);
-    size_t len = bytes.len < cap ? bytes.len : cap;
-    if (len == 0)
-        return 0;
-    memcpy(dst, bytes.ptr, len);
-    p2p_buf_consume(unsent, len);
-    if (p2p_buf_len(unsent) == 0)
+    size_t len = p2p_buf_draw(unsent, dst, cap);
+    if (len > 0 && p2p_buf_len(unsent) == 0)
         p2p_buf_deinit(unsent);
     return len;
 }

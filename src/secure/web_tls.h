@@ -15,10 +15,11 @@ enum { P2P_WEB_TLS_WHY_MAX = 160 };
 typedef struct p2p_web_tls_params {
     p2p_env *env;
     p2p_wire *wire;
-    const char *server; /* client: the name or IP address that the certificate must be for; NULL:
-                           this side is the server */
-    bool insecure;      /* client: any certificate will do */
-    char *why;          /* gets a sentence for errors that say too little; outlives the layer */
+    /* Client: the name or IP address that the certificate must be for. NULL: this side is the
+     * server. */
+    const char *server;
+    bool insecure; /* client: any certificate will do */
+    char *why;     /* gets a sentence for errors that say too little; outlives the layer */
 } p2p_web_tls_params;
 
 /*

@@ -74,8 +74,8 @@ typedef struct p2p_io {
     size_t refused_count;
     uint64_t next_socket;
     uint64_t next_request;
-    void (*interfaces)(
-        p2p_env *env, const p2p_sockaddr *addrs, size_t count); /* INTERFACES input */
+    /* INTERFACES input. */
+    void (*interfaces)(p2p_env *env, const p2p_sockaddr *addrs, size_t count);
 } p2p_io;
 
 void p2p_io_init(p2p_io *io, p2p_env *env);

@@ -3,9 +3,10 @@
  * A layer of a stacked connection: TLS, Noise, WebSocket, multistream-select, yamux. Bytes are
  * pushed up and pulled down:
  *
- *     feed  wire bytes arrived: work on them where they lie (decrypt in place) and feed the layer
- * above draw  the wire has room for cap bytes: produce at most that much, asking the layer above to
- * draw into the same block where possible
+ * - feed: wire bytes arrived. Work on them where they lie (decrypt in place) and feed the layer
+ *   above.
+ * - draw: the wire has room for cap bytes. Produce at most that much, asking the layer above to
+ *   draw into the same block where possible.
  *
  * A layer consumes all it is fed and keeps only an incomplete frame. It produces nothing that was
  * not drawn, so it keeps no output queue. When it gets something to say outside of feed and draw,

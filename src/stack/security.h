@@ -25,10 +25,10 @@ typedef struct p2p_secure_params {
     p2p_env *env;
     p2p_wire *wire;
     bool initiator;
-    p2p_peer_id
-        expected; /* len 0: any. Otherwise another identity is WRONG_PEER before ours is proven */
-    const p2p_muxer *const
-        *muxers; /* NULL-terminated, most preferred first; NULL: do not offer any inside */
+    /* len 0: any. Otherwise another identity is WRONG_PEER before ours is proven. */
+    p2p_peer_id expected;
+    /* NULL-terminated, most preferred first; NULL: do not offer any inside. */
+    const p2p_muxer *const *muxers;
     /*
      * Called once when the handshake is complete and before anything is fed to `above`; the callee
      * sets layer->above in it. An error it returns ends the connection. A failed handshake is the

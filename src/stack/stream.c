@@ -160,6 +160,12 @@ static void bury_if_over(p2p_stream *stream) {
         p2p_env_bury(env_of(stream), &stream->dead, free_stream);
 }
 
+/* One that neither the application nor the peer has heard of. */
+static void bury_unseen(p2p_stream *stream) {
+    stream->reported = stream->tx_done = true;
+    bury_if_over(stream);
+}
+
 static void end_stream(p2p_stream *stream, p2p_err err, uint32_t remote_code) {
     if (stream->ended)
         return;
@@ -201,7 +207,7 @@ static void end_if_finished(p2p_stream *stream) {
         end_stream(stream, P2P_OK, 0);
 }
 
-static p2p_err new_stream(p2p_conn *conn, bool outbound, p2p_stream **out) {
+static p2p_err new_stream(p2p_conn *conn, bool outbound, bool negotiates, p2p_stream **out) {
     p2p_env *env = conn->env;
     *out = NULL;
     p2p_err err = p2p_conn_admit_stream(conn, outbound);
@@ -214,8 +220,9 @@ static p2p_err new_stream(p2p_conn *conn, bool outbound, p2p_stream **out) {
     stream->conn = conn;
     stream->outbound = outbound;
     stream->app_deadline = P2P_NEVER;
-    stream->negotiation = p2p_mem_alloc(env->mem, sizeof *stream->negotiation);
-    if (stream->negotiation == NULL ||
+    if (negotiates)
+        stream->negotiation = p2p_mem_alloc(env->mem, sizeof *stream->negotiation);
+    if ((negotiates && stream->negotiation == NULL) ||
         p2p_timers_expect(&env->timers, &stream->timer, timed_out) != P2P_OK) {
         p2p_mem_free(env->mem, stream->negotiation, sizeof *stream->negotiation);
         p2p_mem_free(env->mem, stream, size);
@@ -262,6 +269,18 @@ static void agreed(p2p_stream *stream) {
     stream->usable = true;
 }
 
+/* Both sides may speak first. Saying the header at once saves a round trip for peers that wait for
+ * it. */
+static p2p_err speak_first(p2p_stream *stream) {
+    p2p_buf said;
+    p2p_buf_init(&said, env_of(stream)->mem, NEGOTIATION_OUT_MAX);
+    p2p_err err = p2p_multistream_first(stream->negotiation, &said);
+    if (err == P2P_OK)
+        err = send_negotiation(stream, &said);
+    p2p_buf_deinit(&said);
+    return err;
+}
+
 /* Takes from the front of `bytes` what belongs to the negotiation. */
 static p2p_err negotiate(p2p_stream *stream, p2p_bytes *bytes) {
     p2p_buf said;
@@ -284,23 +303,15 @@ static p2p_err negotiate(p2p_stream *stream, p2p_bytes *bytes) {
 }
 
 p2p_err p2p_stream_inbound(p2p_conn *conn, p2p_stream **out) {
-    p2p_err err = new_stream(conn, false, out);
+    p2p_err err = new_stream(conn, false, true, out);
     if (err != P2P_OK)
         return err;
     p2p_stream *stream = *out;
     p2p_multistream_init_responder(stream->negotiation, conn->env->mem);
     arm(stream);
-    /* Both sides may speak first; saying our header at once saves a round trip for peers that wait
-     * for it. */
-    p2p_buf said;
-    p2p_buf_init(&said, conn->env->mem, NEGOTIATION_OUT_MAX);
-    err = p2p_multistream_first(stream->negotiation, &said);
-    if (err == P2P_OK)
-        err = send_negotiation(stream, &said);
-    p2p_buf_deinit(&said);
+    err = speak_first(stream);
     if (err != P2P_OK) {
-        stream->reported = stream->tx_done = true;
-        bury_if_over(stream);
+        bury_unseen(stream);
         *out = NULL;
     }
     return err;
@@ -308,12 +319,10 @@ p2p_err p2p_stream_inbound(p2p_conn *conn, p2p_stream **out) {
 
 p2p_err p2p_stream_raw(
     p2p_conn *conn, const p2p_protocol *protocol, void *self, bool outbound, p2p_stream **out) {
-    p2p_err err = new_stream(conn, outbound, out);
+    p2p_err err = new_stream(conn, outbound, false, out);
     if (err != P2P_OK)
         return err;
     p2p_stream *stream = *out;
-    p2p_multistream_init_responder(stream->negotiation, conn->env->mem);
-    end_negotiation(stream);
     stream->protocol = protocol;
     stream->self = self;
     stream->id = protocol->ids[0];
@@ -324,36 +333,30 @@ p2p_err p2p_stream_raw(
 
 void p2p_stream_discard(p2p_stream *stream) {
     p2p_list_remove(&stream->ready);
-    stream->ended = stream->reported = stream->tx_done = true;
-    bury_if_over(stream);
+    stream->ended = true;
+    bury_unseen(stream);
 }
 
 p2p_err p2p_conn_open(p2p_conn *conn, const p2p_protocol *protocol, void *self, p2p_stream **out) {
     p2p_stream *stream;
-    p2p_buf said;
     if (out != NULL)
         *out = NULL;
     if (conn->state != P2P_CONN_OPEN)
         return P2P_ERR_STATE;
     if (conn->limited && !protocol->on_limited)
         return P2P_ERR_UNSUPPORTED;
-    p2p_err err = new_stream(conn, true, &stream);
+    p2p_err err = new_stream(conn, true, true, &stream);
     if (err != P2P_OK)
         return err;
     stream->protocol = protocol;
     stream->self = self;
     p2p_multistream_init_initiator(stream->negotiation, conn->env->mem, protocol->ids);
     arm(stream);
-    p2p_buf_init(&said, conn->env->mem, NEGOTIATION_OUT_MAX);
-    err = p2p_multistream_first(stream->negotiation, &said);
-    if (err == P2P_OK)
-        err = send_negotiation(stream, &said);
-    p2p_buf_deinit(&said);
+    err = speak_first(stream);
     if (err == P2P_OK)
         err = conn->ops->open(conn, stream);
     if (err != P2P_OK) {
-        stream->reported = stream->tx_done = true;
-        bury_if_over(stream);
+        bury_unseen(stream);
         return err;
     }
     if (protocol->ids[1] == NULL) {

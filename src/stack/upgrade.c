@@ -166,12 +166,9 @@ static p2p_err select_feed(p2p_layer *layer, uint8_t *data, size_t len) {
 
 static p2p_err select_draw(p2p_layer *layer, uint8_t *dst, size_t cap, size_t *len) {
     select_layer *select = P2P_CONTAINER(layer, select_layer, layer);
-    p2p_bytes said = p2p_buf_view(&select->said);
-    size_t own = said.len < cap ? said.len : cap;
-    p2p_copy(dst, said.ptr, own);
-    p2p_buf_consume(&select->said, own);
+    size_t own = p2p_buf_draw(&select->said, dst, cap);
     *len = own;
-    if (own < said.len || !(select->ms.done || select->assumed))
+    if (p2p_buf_len(&select->said) > 0 || !(select->ms.done || select->assumed))
         return P2P_OK;
     p2p_layer *above = layer->above;
     step_aside(select);
@@ -358,15 +355,16 @@ static void describe_step(char *dst, size_t cap, const p2p_upgrade *upgrade) {
 
 /* Both lists where both are known: a responder does not tell an initiator what it speaks. */
 static void explain_mismatch(const p2p_upgrade *upgrade, const select_layer *select,
-    const char *const *ids, const char *what, char text[240]) {
+    const char *const *ids, const char *what, char text[P2P_REASON_TEXT_MAX]) {
     char ours[80] = "";
     list_ids(ours, sizeof ours, ids);
     if (upgrade->params.initiator)
-        snprintf(text, 240, "no common %s: this side offered %s and the peer speaks none of them",
-            what, ours);
+        snprintf(text, P2P_REASON_TEXT_MAX,
+            "no common %s: this side offered %s and the peer speaks none of them", what, ours);
     else
-        snprintf(text, 240, "no common %s: this side speaks %s and the peer asked for %s", what,
-            ours, select->asked[0] != 0 ? select->asked : "none of them");
+        snprintf(text, P2P_REASON_TEXT_MAX,
+            "no common %s: this side speaks %s and the peer asked for %s", what, ours,
+            select->asked[0] != 0 ? select->asked : "none of them");
 }
 
 static const char *what_happened(p2p_err err) {
@@ -382,7 +380,7 @@ static const char *what_happened(p2p_err err) {
     }
 }
 
-void p2p_upgrade_explain(const p2p_upgrade *upgrade, p2p_err err, char text[240]) {
+void p2p_upgrade_explain(const p2p_upgrade *upgrade, p2p_err err, char text[P2P_REASON_TEXT_MAX]) {
     char wanted[P2P_PEER_ID_TEXT_MAX], theirs[P2P_PEER_ID_TEXT_MAX], where[160];
     switch (err) {
     case P2P_ERR_NO_SECURITY:
@@ -396,11 +394,12 @@ void p2p_upgrade_explain(const p2p_upgrade *upgrade, p2p_err err, char text[240]
     case P2P_ERR_WRONG_PEER:
         p2p_peer_id_format(wanted, sizeof wanted, &upgrade->params.expected);
         p2p_peer_id_format(theirs, sizeof theirs, &upgrade->seen);
-        snprintf(text, 240, "wrong peer: expected %.90s but %.90s answered", wanted, theirs);
+        snprintf(text, P2P_REASON_TEXT_MAX, "wrong peer: expected %.90s but %.90s answered", wanted,
+            theirs);
         return;
     default:
         describe_step(where, sizeof where, upgrade);
-        snprintf(text, 240, "%.70s %.160s", what_happened(err), where);
+        snprintf(text, P2P_REASON_TEXT_MAX, "%.70s %.160s", what_happened(err), where);
     }
 }
 

@@ -11,8 +11,7 @@
 #include "stack/conn.h"
 #include "stack/security.h"
 
-/* Where an upgrade stands, for messages: "negotiating security", "noise handshake", "negotiating
- * the muxer". */
+/* One connection on its way. */
 typedef struct p2p_upgrade p2p_upgrade;
 
 struct p2p_muxer {
@@ -51,7 +50,7 @@ P2P_NODISCARD p2p_err p2p_upgrade_new(
 void p2p_upgrade_free(p2p_upgrade *upgrade);
 /* The sentence for a person about an error that feed, draw, a deadline or the wire's end gave; says
  * the step. */
-void p2p_upgrade_explain(const p2p_upgrade *upgrade, p2p_err err, char text[240]);
+void p2p_upgrade_explain(const p2p_upgrade *upgrade, p2p_err err, char text[P2P_REASON_TEXT_MAX]);
 /* Names of what was agreed, "" before. */
 const char *p2p_upgrade_security(const p2p_upgrade *upgrade);
 const char *p2p_upgrade_muxer(const p2p_upgrade *upgrade);

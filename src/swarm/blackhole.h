@@ -13,8 +13,8 @@
 #include <p2p/multiaddr.h>
 
 enum {
-    P2P_BLACKHOLE_WINDOW =
-        100, /* dials that are looked back on; and every so many one is a probe */
+    /* Dials that are looked back on. When they are blocked, every so many one is a probe. */
+    P2P_BLACKHOLE_WINDOW = 100,
     P2P_BLACKHOLE_SUCCESSES = 5 /* so many of them must have succeeded */
 };
 

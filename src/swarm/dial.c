@@ -147,7 +147,7 @@ static void fail_if_exhausted(job *own) {
         reason =
             p2p_reason_of(P2P_ERR_NOT_FOUND, "no address of the peer is known that can be dialled");
     else if (own->failures > 1) {
-        char last[240];
+        char last[sizeof reason.text];
         memcpy(last, reason.text, sizeof last);
         reason = p2p_reason_of(
             reason.err, "all %zu addresses failed, the last one: %.180s", own->failures, last);
@@ -240,8 +240,8 @@ void p2p_swarm_dial_failed(void *ctx, p2p_dial *dial, p2p_err err, const char *t
     own->running--;
     own->swarm->attempts--;
     if (dial->patient && !each->patient_tried) {
-        each->patient_tried =
-            true; /* the peer refused the security protocol that was assumed: ask it this time */
+        /* The peer refused the security protocol that was assumed: this time it is asked. */
+        each->patient_tried = true;
         start_attempt(each);
     } else {
         /* What this host lacks says nothing about the network. */

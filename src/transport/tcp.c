@@ -11,7 +11,7 @@ enum { MULTISTREAM_FIRST = 19 }; /* the length of "/multistream/1.0.0\n" */
 static bool can_dial(const p2p_multiaddr *addr) {
     p2p_sockaddr to;
     size_t at;
-    if (p2p_tcp_head(addr, &at))
+    if (p2p_addr_begins(addr, P2P_TCP, &at))
         return at == addr->len;
     return p2p_tcp_to_sockaddr(addr, &to) && to.family == P2P_FAMILY_MEMORY;
 }

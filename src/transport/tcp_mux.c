@@ -66,7 +66,7 @@ static void report(const mux_listener *own) {
     size_t at;
     p2p_err err = P2P_OK;
     p2p_tcp_to_multiaddr(&bound, &own->socket->at);
-    bool more = p2p_tcp_head(asked, &at);
+    bool more = p2p_addr_begins(asked, P2P_TCP, &at);
     while (more && err == P2P_OK && p2p_multiaddr_next(asked, &at, &part)) {
         if (part.code == P2P_WSS) {
             err = p2p_multiaddr_push(&bound, P2P_TLS, (p2p_bytes){0});

@@ -30,18 +30,6 @@ static bool is_memory(const p2p_multiaddr *addr, p2p_sockaddr *to) {
     return true;
 }
 
-bool p2p_tcp_head(const p2p_multiaddr *addr, size_t *at) {
-    p2p_component part;
-    *at = 0;
-    if (!p2p_multiaddr_next(addr, at, &part))
-        return false;
-    if (part.code == P2P_IP6ZONE && !p2p_multiaddr_next(addr, at, &part))
-        return false;
-    bool host = part.code == P2P_IP4 || part.code == P2P_IP6 || part.code == P2P_DNS ||
-                part.code == P2P_DNS4 || part.code == P2P_DNS6;
-    return host && p2p_multiaddr_next(addr, at, &part) && part.code == P2P_TCP;
-}
-
 bool p2p_tcp_to_sockaddr(const p2p_multiaddr *addr, p2p_sockaddr *to) {
     p2p_proto_code code;
     return is_memory(addr, to) || (p2p_multiaddr_to_sockaddr(addr, to, &code) && code == P2P_TCP);
@@ -144,25 +132,26 @@ static void give_up(p2p_tcp_pipe *pipe, p2p_err err, const char *text) {
 }
 
 /* The socket never opened: says where to, and what the system said. */
-static void explain_connect(const p2p_tcp_pipe *pipe, p2p_err err, char text[240]) {
+static void explain_connect(const p2p_tcp_pipe *pipe, p2p_err err, char text[P2P_REASON_TEXT_MAX]) {
     p2p_multiaddr addr;
     char to[P2P_MULTIADDR_TEXT_MAX];
     p2p_tcp_to_multiaddr(&addr, &pipe->remote);
     p2p_multiaddr_format(to, sizeof to, &addr);
     if (pipe->dial == NULL)
-        snprintf(text, 240, "%s before the client's first byte", p2p_err_text(err));
+        snprintf(text, P2P_REASON_TEXT_MAX, "%s before the client's first byte", p2p_err_text(err));
     else if (err == P2P_ERR_REFUSED)
-        snprintf(text, 240, "nobody listens at %.120s (connection refused)", to);
+        snprintf(text, P2P_REASON_TEXT_MAX, "nobody listens at %.120s (connection refused)", to);
     else if (err == P2P_ERR_TIMEOUT)
-        snprintf(text, 240, "time ran out while connecting to %.120s: no answer", to);
+        snprintf(
+            text, P2P_REASON_TEXT_MAX, "time ran out while connecting to %.120s: no answer", to);
     else if (err == P2P_ERR_UNREACHABLE)
-        snprintf(text, 240, "there is no way to %.120s", to);
+        snprintf(text, P2P_REASON_TEXT_MAX, "there is no way to %.120s", to);
     else
-        snprintf(text, 240, "cannot connect to %.120s: %s", to, p2p_err_text(err));
+        snprintf(text, P2P_REASON_TEXT_MAX, "cannot connect to %.120s: %s", to, p2p_err_text(err));
 }
 
 static void fail(p2p_tcp_pipe *pipe, p2p_err err) {
-    char text[240];
+    char text[P2P_REASON_TEXT_MAX];
     if (pipe->over)
         return;
     if (pipe->upgrade != NULL && (err == P2P_ERR_EOF || err == P2P_ERR_RESET))

@@ -12,6 +12,7 @@
 #define P2P_TRANSPORT_TCP_PIPE_H
 
 #include "stack/upgrade.h"
+#include "transport/address.h"
 #include "transport/transport.h"
 
 enum { P2P_TCP_LOWER_MAX = 2, P2P_TCP_KINDS_MAX = 3, P2P_TCP_WHY_MAX = 160 };
@@ -88,7 +89,5 @@ void p2p_tcp_pipe_finish(p2p_tcp_pipe *pipe, p2p_err err);
 /* /ip…/tcp/PORT, or /memory/NUMBER. */
 void p2p_tcp_to_multiaddr(p2p_multiaddr *addr, const p2p_sockaddr *from);
 bool p2p_tcp_to_sockaddr(const p2p_multiaddr *addr, p2p_sockaddr *to);
-/* Is it /ip…|dns…/tcp/PORT, whatever follows? *at then stands behind the port. */
-bool p2p_tcp_head(const p2p_multiaddr *addr, size_t *at);
 
 #endif

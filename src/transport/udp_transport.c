@@ -4,18 +4,6 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 
-bool p2p_udp_addr_begins(const p2p_multiaddr *addr, size_t *at) {
-    p2p_component part;
-    *at = 0;
-    if (!p2p_multiaddr_next(addr, at, &part))
-        return false;
-    if (part.code == P2P_IP6ZONE && !p2p_multiaddr_next(addr, at, &part))
-        return false;
-    bool host = part.code == P2P_IP4 || part.code == P2P_IP6 || part.code == P2P_DNS ||
-                part.code == P2P_DNS4 || part.code == P2P_DNS6;
-    return host && p2p_multiaddr_next(addr, at, &part) && part.code == P2P_UDP;
-}
-
 static void opened(p2p_udp_user *user) {
     p2p_udp_listener *listener = P2P_CONTAINER(user, p2p_udp_listener, user);
     listener->ops->bound(listener);

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the transports over UDP have in common: how their addresses begin, and listening from the
- * swarm's request to its end. */
+/* What the transports over UDP have in common: listening from the swarm's request to its end. */
 #ifndef P2P_TRANSPORT_UDP_TRANSPORT_H
 #define P2P_TRANSPORT_UDP_TRANSPORT_H
 
+#include "transport/address.h"
 #include "transport/transport.h"
 #include "transport/udp_mux.h"
-
-/* /ip…|dns…/udp/PORT; *at is left behind it. */
-bool p2p_udp_addr_begins(const p2p_multiaddr *addr, size_t *at);
 
 typedef struct p2p_udp_listener p2p_udp_listener;
 

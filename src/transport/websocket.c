@@ -30,7 +30,7 @@ static bool parse_tail(const p2p_multiaddr *addr, ws_tail *tail) {
     p2p_component part = {0};
     size_t at;
     *tail = (ws_tail){0};
-    if (!p2p_tcp_head(addr, &at) || !p2p_multiaddr_next(addr, &at, &part))
+    if (!p2p_addr_begins(addr, P2P_TCP, &at) || !p2p_multiaddr_next(addr, &at, &part))
         return false;
     if (part.code == P2P_TLS) {
         tail->tls = true;

@@ -31,8 +31,8 @@ typedef struct p2p_ws_item {
     size_t used;   /* bytes of input consumed */
     uint8_t *data; /* GOT_DATA: in the input; the others: in the reader, until the next call */
     size_t len;
-    uint16_t
-        code; /* GOT_CLOSED: the peer's code or P2P_WS_NO_CODE. Error: the code to close with */
+    /* GOT_CLOSED: the peer's code or P2P_WS_NO_CODE. After an error: the code to close with. */
+    uint16_t code;
 } p2p_ws_item;
 
 typedef struct p2p_ws_reader {

@@ -35,8 +35,8 @@ void p2p_ws_put_answer(p2p_writer *w, unsigned status, const p2p_http_head *head
 /* --- client --- */
 
 typedef struct p2p_ws_dial {
-    const char *host; /* for the Host header: a name or an IP, which may differ from where the
-                         connection goes */
+    /* For the Host header: a name or an IP, which may differ from where the connection goes. */
+    const char *host;
     uint16_t port;
     bool secure;    /* wss: 443 is the port that goes without saying */
     p2p_bytes path; /* of /http-path, percent-decoded; may be empty or lack its slash */

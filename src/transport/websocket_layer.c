@@ -262,10 +262,7 @@ static p2p_err ws_eof(p2p_layer *layer) {
 /* --- out --- */
 
 static size_t draw_said(p2p_buf *said, uint8_t *dst, size_t cap) {
-    p2p_bytes bytes = p2p_buf_view(said);
-    size_t len = bytes.len < cap ? bytes.len : cap;
-    p2p_copy(dst, bytes.ptr, len);
-    p2p_buf_consume(said, len);
+    size_t len = p2p_buf_draw(said, dst, cap);
     if (len > 0 && p2p_buf_len(said) == 0)
         p2p_buf_deinit(said);
     return len;

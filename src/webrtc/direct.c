@@ -61,7 +61,7 @@ static direct *direct_of(const direct_listener *listener) {
 /* /ip…/udp/PORT/webrtc-direct; *at stands behind it. */
 static bool begins(const p2p_multiaddr *addr, size_t *at) {
     p2p_component part;
-    return p2p_udp_addr_begins(addr, at) && p2p_multiaddr_next(addr, at, &part) &&
+    return p2p_addr_begins(addr, P2P_UDP, at) && p2p_multiaddr_next(addr, at, &part) &&
            part.code == P2P_WEBRTC_DIRECT;
 }
 

@@ -52,7 +52,7 @@ void p2p_webrtc_handshake_deinit(p2p_webrtc_handshake *hs) {
 }
 
 static void fail(p2p_webrtc_handshake *hs, p2p_err err, const char *text) {
-    char wrong[240], wanted[P2P_PEER_ID_TEXT_MAX], theirs[P2P_PEER_ID_TEXT_MAX];
+    char wrong[P2P_REASON_TEXT_MAX], wanted[P2P_PEER_ID_TEXT_MAX], theirs[P2P_PEER_ID_TEXT_MAX];
     if (err == P2P_ERR_WRONG_PEER) {
         p2p_peer_id_format(wanted, sizeof wanted, &hs->expected);
         p2p_peer_id_format(theirs, sizeof theirs, &hs->seen);

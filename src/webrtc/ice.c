@@ -290,6 +290,8 @@ void p2p_ice_select(p2p_ice *ice, ice_pair *pair) {
     size_t index = (size_t)(pair - ice->pairs);
     if (ice->selected == index && !ice->disconnected)
         return;
+    if (ice->selected != index)
+        ice->asked_count = ice->asked_next = 0;
     ice->selected = index;
     ice->disconnected = false;
     p2p_ice_push_event(ice, P2P_ICE_SELECTED);

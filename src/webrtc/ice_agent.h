@@ -9,7 +9,8 @@
 
 enum {
     ICE_REPLIES_MAX = 4, /* answers waiting for output; the peer repeats what is lost beyond */
-    ICE_EVENTS_MAX = 4
+    ICE_EVENTS_MAX = 4,
+    ICE_ASKED_MAX = 16 /* one a second or so while no answer comes */
 };
 
 typedef enum ice_pair_state {
@@ -44,6 +45,12 @@ typedef struct ice_reply {
     uint16_t unknown[P2P_STUN_UNKNOWN_MAX];
 } ice_reply;
 
+/* A consent check that was followed by another before its answer came. */
+typedef struct ice_asked {
+    uint8_t transaction[P2P_STUN_TRANSACTION];
+    p2p_time at;
+} ice_asked;
+
 struct p2p_ice {
     const p2p_mem *mem;
     const p2p_random *random;
@@ -60,7 +67,9 @@ struct p2p_ice {
     p2p_ice_candidate *locals, *remotes; /* exact blocks; NULL when there are none */
     ice_pair *pairs;
     size_t pairs_count, pairs_cap;
-    size_t selected; /* index of a pair, or SIZE_MAX */
+    size_t selected;                /* index of a pair, or SIZE_MAX */
+    ice_asked asked[ICE_ASKED_MAX]; /* of the selected pair; a ring */
+    uint8_t asked_count, asked_next;
     ice_reply replies[ICE_REPLIES_MAX];
     p2p_ice_event events[ICE_EVENTS_MAX];
 };
@@ -84,6 +93,9 @@ void p2p_ice_trigger(ice_pair *pair);
 /* ice_timers.c */
 /* When the pair that just answered has to be checked again. */
 p2p_time p2p_ice_consent_at(const p2p_ice *ice, p2p_time now);
+/* Whether this was the transaction of a consent check on the selected pair that an answer may still
+ * renew. */
+bool p2p_ice_was_asked(const p2p_ice *ice, const uint8_t *transaction, p2p_time now);
 /* Controlling: nominates when it is time to. */
 void p2p_ice_consider(p2p_ice *ice, p2p_time now);
 

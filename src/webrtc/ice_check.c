@@ -197,6 +197,10 @@ static p2p_err on_response(p2p_ice *ice, const p2p_stun_msg *response, const p2p
             memcmp(ice->pairs[i].transaction, response->transaction, P2P_STUN_TRANSACTION) == 0)
             pair = &ice->pairs[i];
     }
+    bool late = pair == NULL && response->class == P2P_STUN_SUCCESS && ice->selected != ICE_NONE &&
+                p2p_ice_was_asked(ice, response->transaction, now);
+    if (late)
+        pair = &ice->pairs[ice->selected];
     /* RFC 8445 §7.2.5.2.1: the answer comes back along the path of the question. */
     if (pair == NULL || pair != p2p_ice_find_pair(ice, to, from))
         return P2P_ERR_NOT_FOUND;

@@ -226,6 +226,26 @@ static ice_pair *next_due(p2p_ice *ice, p2p_time now) {
     return pair;
 }
 
+/* RFC 7675 section 5.1: each consent check has a transaction of its own, and an answer to any of
+ * them counts. Behind a long queue they all come late. */
+static void remember(p2p_ice *ice, const ice_pair *pair, p2p_time now) {
+    ice_asked *asked = &ice->asked[ice->asked_next];
+    ice->asked_next = (ice->asked_next + 1) % ICE_ASKED_MAX;
+    if (ice->asked_count < ICE_ASKED_MAX)
+        ice->asked_count++;
+    memcpy(asked->transaction, pair->transaction, sizeof asked->transaction);
+    asked->at = now;
+}
+
+bool p2p_ice_was_asked(const p2p_ice *ice, const uint8_t *transaction, p2p_time now) {
+    for (size_t i = 0; i < ice->asked_count; i++) {
+        if (now - ice->asked[i].at < CONSENT_EXPIRES &&
+            memcmp(ice->asked[i].transaction, transaction, P2P_STUN_TRANSACTION) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Before each sending: a new transaction unless this one is repeated, and when to come back. */
 static void prepare(p2p_ice *ice, ice_pair *pair, p2p_time now) {
     bool unanswered = pair->outstanding;
@@ -240,6 +260,7 @@ static void prepare(p2p_ice *ice, ice_pair *pair, p2p_time now) {
     pair->outstanding = true;
     pair->triggered = false;
     if (!is_repeated(pair)) {
+        remember(ice, pair, now);
         pair->send_at = p2p_ice_consent_at(ice, now);
         if (unanswered)
             pair->send_at = now + (pair->send_at - now) / HURRY;

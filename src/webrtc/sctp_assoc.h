@@ -354,7 +354,9 @@ void p2p_sctp_partial_write(p2p_sctp *a, p2p_writer *w);
 
 /* --- sctp_cc.c --- */
 void p2p_sctp_cc_init(sctp_cc *cc, size_t mtu);
-void p2p_sctp_cc_acked(sctp_cc *cc, size_t bytes, uint32_t cum_acked, p2p_time srtt, p2p_time now);
+/* min_rtt: the shortest round trip; P2P_NEVER: none known. */
+void p2p_sctp_cc_acked(
+    sctp_cc *cc, size_t bytes, uint32_t cum_acked, p2p_time min_rtt, p2p_time srtt, p2p_time now);
 void p2p_sctp_cc_lost(sctp_cc *cc, uint32_t last_sent);
 void p2p_sctp_cc_timeout(sctp_cc *cc, uint32_t last_sent);
 

@@ -21,6 +21,12 @@ static const int64_t INVERSE_C = 2500000000;
 /* Beyond this the cube would not fit, and the window is at its maximum anyway. */
 static const int64_t CUBE_MAX_MS = 100000;
 
+/* What waits in the path's queue already makes a round trip so much longer than the shortest: more
+ * would only wait, in front of everything else. A path that drops nothing for want of room, such as
+ * an old modem, would else hold all of a receive window, and the checks of ICE behind it for
+ * minutes. */
+static const p2p_time QUEUE_MAX = P2P_SECOND;
+
 /* A window beyond what the buffers of both ends can fill has no meaning. */
 static const size_t CWND_MAX = (size_t)64 << 20;
 
@@ -83,12 +89,14 @@ static void avoid(sctp_cc *cc, size_t bytes, p2p_time srtt, p2p_time now) {
         cc->cwnd += (size_t)(target - (int64_t)cc->cwnd) * bytes / cc->cwnd;
 }
 
-void p2p_sctp_cc_acked(sctp_cc *cc, size_t bytes, uint32_t cum_acked, p2p_time srtt, p2p_time now) {
+void p2p_sctp_cc_acked(
+    sctp_cc *cc, size_t bytes, uint32_t cum_acked, p2p_time min_rtt, p2p_time srtt, p2p_time now) {
     if (cc->recovering && !sctp_before(cum_acked, cc->recovery_end))
         cc->recovering = false;
     bool limited = cc->limited;
     cc->limited = false;
-    if (cc->recovering || !limited)
+    bool queued = srtt > min_rtt && srtt - min_rtt > QUEUE_MAX;
+    if (cc->recovering || !limited || queued)
         return;
     if (cc->cwnd < cc->ssthresh)
         cc->cwnd += bytes;

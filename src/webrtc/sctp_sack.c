@@ -99,7 +99,7 @@ static void finish(p2p_sctp *a, size_t acked, bool progress, p2p_time now) {
         (*sctp_tx_slot(a, tx->cum_acked + 1))->sending == SCTP_ACKED)
         take_back(a);
     p2p_sctp_partial_step(a);
-    p2p_sctp_cc_acked(&a->cc, acked, tx->cum_acked, a->loss.srtt, now);
+    p2p_sctp_cc_acked(&a->cc, acked, tx->cum_acked, a->loss.min_rtt, a->loss.srtt, now);
     p2p_sctp_loss_acked(a, progress || acked > 0, now);
     p2p_sctp_shutdown_step(a, now);
 }

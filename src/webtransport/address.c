@@ -10,7 +10,7 @@
 /* /ip…/udp/PORT/quic-v1/webtransport; *at is left behind it. */
 static bool is_webtransport(const p2p_multiaddr *addr, size_t *at) {
     p2p_component part;
-    return p2p_udp_addr_begins(addr, at) && p2p_multiaddr_next(addr, at, &part) &&
+    return p2p_addr_begins(addr, P2P_UDP, at) && p2p_multiaddr_next(addr, at, &part) &&
            part.code == P2P_QUIC_V1 && p2p_multiaddr_next(addr, at, &part) &&
            part.code == P2P_WEBTRANSPORT;
 }

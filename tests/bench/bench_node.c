@@ -16,6 +16,8 @@
 #include <p2p/perf.h>
 #include <p2p/ping.h>
 
+#include "machine.h"
+
 enum { PINGS = 20000 };
 
 typedef struct bench {
@@ -28,12 +30,6 @@ typedef struct bench {
     p2p_time rtt_sum;
     int pings;
 } bench;
-
-static double cpu_seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void fill(void *ctx, uint8_t *dst, size_t len) {
     uint64_t *x = ctx;
@@ -60,7 +56,7 @@ static void next_phase(bench *b) {
     static const size_t blocks[] = {65536, 65536, 1024};
     p2p_ping *ping;
     p2p_perf *perf;
-    b->cpu = cpu_seconds();
+    b->cpu = cpu_seconds(RUSAGE_SELF);
     if (b->phase == 3) {
         if (p2p_ping_start(&ping, b->conn, P2P_SECOND, on_ping, b) != P2P_OK)
             exit(1);
@@ -85,7 +81,7 @@ static void on_perf(void *ctx, p2p_perf *perf, const p2p_perf_progress *progress
     double seconds =
         (double)(p2p_host_now(p2p_node_host(b->node)) - progress->started) / (double)P2P_SECOND;
     printf("%s: %.2f Gbit/s (this side's CPU %.0f %%)\n", names[b->phase],
-        (double)b->bytes * 8e-9 / seconds, (cpu_seconds() - b->cpu) / seconds * 100);
+        (double)b->bytes * 8e-9 / seconds, (cpu_seconds(RUSAGE_SELF) - b->cpu) / seconds * 100);
     fflush(stdout);
     b->phase++;
     next_phase(b);

@@ -12,18 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <openssl/evp.h>
 
+#include "machine.h"
 #include "secure/noise_transport.h"
 #include "stack/security.h"
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void fill(void *ctx, uint8_t *dst, size_t len) {
     uint64_t *x = ctx;
@@ -105,9 +99,9 @@ static double raw(const EVP_CIPHER *cipher, size_t frame, double seconds) {
     uint8_t *block = malloc(65536 + 16);
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     EVP_CipherInit_ex(ctx, cipher, NULL, key, nonce, 1);
-    double begin = now();
+    double begin = cpu_seconds(RUSAGE_SELF);
     uint64_t bytes = 0;
-    while (now() - begin < seconds) {
+    while (cpu_seconds(RUSAGE_SELF) - begin < seconds) {
         int n;
         for (size_t at = 0; at < 1 << 20; at += frame) {
             memcpy(block, words, frame);
@@ -124,15 +118,15 @@ static double raw(const EVP_CIPHER *cipher, size_t frame, double seconds) {
     }
     EVP_CIPHER_CTX_free(ctx);
     free(block);
-    return (double)bytes * 8 / (now() - begin) / 1e9;
+    return (double)bytes * 8 / (cpu_seconds(RUSAGE_SELF) - begin) / 1e9;
 }
 
 static double layered(side *a, side *b, uint8_t *block, size_t cap, double seconds) {
     uint64_t before = b->heard;
-    double begin = now();
-    while (now() - begin < seconds)
+    double begin = cpu_seconds(RUSAGE_SELF);
+    while (cpu_seconds(RUSAGE_SELF) - begin < seconds)
         move(a, b, block, cap);
-    return (double)(b->heard - before) * 8 / (now() - begin) / 1e9;
+    return (double)(b->heard - before) * 8 / (cpu_seconds(RUSAGE_SELF) - begin) / 1e9;
 }
 
 static int by_value(const void *one, const void *other) {
@@ -148,7 +142,7 @@ static double median(double *values, size_t count) {
 
 static void handshakes(side *a, side *b, const p2p_security *security, p2p_identity *identity,
     const p2p_mem *mem, const p2p_random *random, uint8_t *block) {
-    double begin = now();
+    double begin = cpu_seconds(RUSAGE_SELF);
     int count = 0;
     do {
         if (count > 0) {
@@ -162,8 +156,9 @@ static void handshakes(side *a, side *b, const p2p_security *security, p2p_ident
             move(b, a, block, 65536);
         }
         count++;
-    } while (now() - begin < 1);
-    printf("handshakes, one side  %6.0f us\n", (now() - begin) * 1e6 / 2 / count);
+    } while (cpu_seconds(RUSAGE_SELF) - begin < 1);
+    printf(
+        "handshakes, one side  %6.0f us\n", (cpu_seconds(RUSAGE_SELF) - begin) * 1e6 / 2 / count);
 }
 
 enum { TURNS_MAX = 200 };

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "machine.h"
 #include "webrtc/sctp.h"
 
 enum { MESSAGE = 16384, MTU = 1200, MAX_BATCH = 512 };
@@ -68,12 +68,6 @@ static void feed(side *to, batch *b, p2p_time now) {
         p2p_sctp_input(to->sctp, b->data[i], b->len[i], now);
 }
 
-static double cpu_seconds(void) {
-    struct timespec ts;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
 static void run(uint64_t total, size_t most, bool zero_checksum, bool print) {
     static const p2p_mem mem = {NULL, NULL};
     static const p2p_random random = {fill, NULL};
@@ -95,7 +89,7 @@ static void run(uint64_t total, size_t most, bool zero_checksum, bool print) {
     p2p_time now = P2P_SECOND;
     if (p2p_sctp_connect(a.sctp, now) != P2P_OK)
         exit(1);
-    double start = cpu_seconds();
+    double start = cpu_seconds(RUSAGE_SELF);
     uint64_t sent = 0;
     while (b.received < total) {
         while (a.opened && sent < total &&
@@ -114,7 +108,7 @@ static void run(uint64_t total, size_t most, bool zero_checksum, bool print) {
         if (p2p_sctp_deadline(b.sctp) <= now)
             p2p_sctp_tick(b.sctp, now);
     }
-    double spent = cpu_seconds() - start;
+    double spent = cpu_seconds(RUSAGE_SELF) - start;
     p2p_sctp_info info;
     p2p_sctp_get_info(a.sctp, &info);
     if (print)

@@ -11,18 +11,17 @@
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
+
+#include "machine.h"
 
 enum { HEAD = 2, TAG = 16, CAP = 1 << 20, READ = 256 * 1024 };
 
@@ -36,20 +35,6 @@ static void must(int ok) {
         perror("ceiling_pipe");
         exit(1);
     }
-}
-
-static void pin(int cpu) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    (void)sched_setaffinity(0, sizeof set, &set);
-}
-
-static double cpu_seconds(int who) {
-    struct rusage use;
-    getrusage(who, &use);
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
-           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1e-6;
 }
 
 static const uint8_t *nonce_of(uint64_t counter) {
@@ -127,21 +112,19 @@ int main(int argc, char **argv) {
     must(bind(listener, (void *)&at, sizeof at) == 0 && listen(listener, 1) == 0 &&
          getsockname(listener, (void *)&at, &at_len) == 0);
     if (fork() == 0) {
-        pin(1);
+        pin_to_cpu(1);
         receive(accept(listener, NULL, NULL));
         return 0;
     }
-    pin(0);
+    pin_to_cpu(0);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     must(connect(fd, (void *)&at, sizeof at) == 0 &&
          setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0);
-    struct timespec from, to;
-    clock_gettime(CLOCK_MONOTONIC, &from);
+    double begun = seconds_now();
     send_all(fd);
     must(shutdown(fd, SHUT_WR) == 0);
     (void)wait(NULL);
-    clock_gettime(CLOCK_MONOTONIC, &to);
-    double seconds = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) * 1e-9;
+    double seconds = seconds_now() - begun;
     printf("{\"gbit\":%.3f,\"cpu_tx\":%.3f,\"cpu_rx\":%.3f}\n", (double)total * 8e-9 / seconds,
         cpu_seconds(RUSAGE_SELF), cpu_seconds(RUSAGE_CHILDREN));
     return 0;

@@ -11,13 +11,11 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -29,6 +27,8 @@
 #include <ngtcp2/ngtcp2.h>
 #include <ngtcp2/ngtcp2_crypto.h>
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
+
+#include "machine.h"
 
 #ifndef UDP_SEGMENT
 #    define UDP_SEGMENT 103
@@ -340,20 +340,6 @@ static void open_socket(void) {
         "no socket");
 }
 
-static double cpu_seconds(int who) {
-    struct rusage use;
-    getrusage(who, &use);
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
-           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1e-6;
-}
-
-static void pin(int cpu) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    (void)sched_setaffinity(0, sizeof set, &set);
-}
-
 int main(int argc, char **argv) {
     must(argc > 1, "how many megabytes?");
     total = strtoull(argv[1], NULL, 10) * 1000000;
@@ -362,7 +348,7 @@ int main(int argc, char **argv) {
     struct sockaddr_in server_at = local;
     pid_t child = fork();
     server = child != 0;
-    pin(server ? 1 : 0);
+    pin_to_cpu(server ? 1 : 0);
     if (!server) {
         open_socket();
         remote = server_at;

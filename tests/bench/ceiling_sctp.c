@@ -13,17 +13,14 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <openssl/ec.h>
@@ -31,6 +28,7 @@
 #include <openssl/x509.h>
 #include <usrsctp.h>
 
+#include "machine.h"
 #include "webrtc/crc32c.h"
 
 enum {
@@ -59,20 +57,6 @@ static void must(int ok, const char *what) {
         perror(what);
         exit(1);
     }
-}
-
-static void pin(int cpu) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    (void)sched_setaffinity(0, sizeof set, &set);
-}
-
-static double cpu_seconds(int who) {
-    struct rusage use;
-    getrusage(who, &use);
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
-           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1e-6;
 }
 
 static uint64_t milliseconds(void) {
@@ -326,18 +310,16 @@ int main(int argc, char **argv) {
     must(connect(sender, (void *)&b, sizeof b) == 0 && connect(receiver, (void *)&a, sizeof a) == 0,
         "connect");
     pid_t child = fork();
-    pin(child == 0 ? 1 : 0);
+    pin_to_cpu(child == 0 ? 1 : 0);
     fd = child == 0 ? receiver : sender;
     open_dtls(child != 0);
     if (child == 0) {
         receive_all();
         _exit(0);
     }
-    struct timespec from, to;
-    clock_gettime(CLOCK_MONOTONIC, &from);
+    double begun = seconds_now();
     send_all();
-    clock_gettime(CLOCK_MONOTONIC, &to);
-    double seconds = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) * 1e-9;
+    double seconds = seconds_now() - begun;
     printf("{\"gbit\":%.3f,\"cpu_tx\":%.3f,\"cpu_rx\":%.3f}\n", (double)total * 8e-9 / seconds,
         cpu_seconds(RUSAGE_SELF), cpu_seconds(RUSAGE_CHILDREN));
     return 0;

@@ -10,7 +10,7 @@ import { Skip } from './support.js'
 import * as webtransport from './webtransport.js'
 
 const SUITES = { webtransport, datachannel, 'libp2p-ws': libp2p, 'libp2p-wss': libp2p, 'libp2p-webtransport': libp2p }
-const PATIENCE_MS = 30000
+const PATIENCE_MS = 120000
 
 // serverSaid is given to the page by run.js.
 const said = pattern => window.serverSaid(pattern.source)

@@ -13,8 +13,10 @@ import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 
 const HERE = import.meta.dirname
-const SAID_MS = 20000
-const READY_MS = 20000
+const SAID_MS = 60000
+const READY_MS = 60000
+const LEFT_MS = 20000 // what has not let go is over after 30 s
+const TRIES = 3 // of a case that fails, in all: browsers stumble on a busy machine
 
 // Where the listener is; the first address gets all cases, the others the short list. localhost is
 // ::1 first in Chromium and 127.0.0.1 first in Firefox, and neither tries the other: a server that
@@ -149,15 +151,13 @@ async function runPlace (browser, page, listener, suite, place, full) {
   const run = async (name, attempt) => {
     const reason = limit(browser, suite, place.name, name)
     if (reason != null) return record(`${where}: ${name}`, { skipped: reason })
-    listener.mark = listener.lines.length
-    let result = await attempt()
-    // Browsers stumble on a busy machine, as ../interop/run.py has it: what fails again has failed.
-    if (result.failed != null) {
-      console.log(`  second try of ${where}: ${name}: ${result.failed}`)
+    for (let number = 1; ; number++) {
       listener.mark = listener.lines.length
-      result = await attempt()
+      const result = await attempt()
+      if (result.failed == null) return record(`${where}: ${name}`, result)
+      console.log(`  ${where}: ${name}, try ${number} of ${TRIES}: ${result.failed}`)
+      if (number === TRIES) return record(`${where}: ${name}`, result)
     }
-    record(`${where}: ${name}`, result)
   }
   for (const name of await page.evaluate(([suite, short]) => window.namesOf(suite, short), [suite, !full])) {
     await run(name, () => page.evaluate(task => window.runCase(...task), [suite, name, target]))
@@ -172,7 +172,7 @@ async function leave (page, listener, suite, target, left) {
   await page.reload()
   await page.waitForFunction(() => window.runCase != null)
   try {
-    await listener.line(new RegExp(left), SAID_MS)
+    await listener.line(new RegExp(left), LEFT_MS)
     return result
   } catch (error) {
     return { failed: error.message }

@@ -4,7 +4,7 @@
 
     test_cli.py PATH-OF-P2P [NAME…]
 
-Every test gets an empty folder. The last line is `cli: N passed, N failed`.
+Every test gets an empty folder. The last line is `cli: N passed, N failed, N skipped`.
 """
 import contextlib
 import hashlib
@@ -23,7 +23,8 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
+
+import runner
 
 P2P = os.path.abspath(sys.argv[1])
 PATIENCE = 60
@@ -1058,30 +1059,5 @@ def test_tls_files_that_are_no_good_at_the_start():
     refuses(*wss, "--tls-cert", "cert.pem", "--tls-key", "key.pem", "--record", "r", status=2, says=["--record", "--tls-cert"])
 
 
-# --- the runner
-
-
-def main():
-    wanted = sys.argv[2:]
-    passed = failed = 0
-    os.environ.pop("NO_COLOR", None)
-    for name, test in list(globals().items()):
-        if not name.startswith("test_") or (wanted and name not in wanted):
-            continue
-        begun = time.monotonic()
-        with tempfile.TemporaryDirectory() as folder:
-            os.chdir(folder)
-            try:
-                test()
-                passed += 1
-                print(f"ok    {name} ({time.monotonic() - begun:.2f} s)", flush=True)
-            except Exception:
-                failed += 1
-                print(f"FAIL  {name}\n{traceback.format_exc()}", flush=True)
-            os.chdir("/")
-    print(f"cli: {passed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(runner.run("cli", globals(), sys.argv[2:]))

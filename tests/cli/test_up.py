@@ -22,16 +22,14 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
+
+import runner
+from runner import Skipped
 
 P2P = os.path.abspath(sys.argv[1])
 NO_UDP = os.path.abspath(sys.argv[2])
 PATIENCE = 60
 HELLO = "/c-libp2p/hello/1.0.0"
-
-
-class Skipped(Exception):
-    """This machine cannot do what the test needs; the text says what."""
 
 
 # --- running it
@@ -902,35 +900,5 @@ def test_a_terminal_has_colours_and_says_hello():
         os.close(slave)
 
 
-# --- the runner
-
-
-def main():
-    wanted = sys.argv[3:]
-    passed = failed = skipped = 0
-    for name in ("NO_COLOR", "NOTIFY_SOCKET"):
-        os.environ.pop(name, None)
-    for name, test in list(globals().items()):
-        if not name.startswith("test_") or (wanted and name not in wanted):
-            continue
-        begun = time.monotonic()
-        with tempfile.TemporaryDirectory() as folder:
-            os.chdir(folder)
-            os.environ["XDG_DATA_HOME"] = folder + "/data"
-            try:
-                test()
-                passed += 1
-                print(f"ok    {name} ({time.monotonic() - begun:.2f} s)", flush=True)
-            except Skipped as why:
-                skipped += 1
-                print(f"skip  {name}: {why}", flush=True)
-            except Exception:
-                failed += 1
-                print(f"FAIL  {name}\n{traceback.format_exc()}", flush=True)
-            os.chdir("/")
-    print(f"up: {passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(runner.run("up", globals(), sys.argv[3:]))

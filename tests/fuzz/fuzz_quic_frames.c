@@ -37,36 +37,16 @@ static void swallow(p2p_stream *stream, void *self) {
     p2p_stream_consume(stream, p2p_stream_peek(stream).len);
 }
 
-static void nothing(p2p_stream *stream, void *self) {
-    (void)stream;
-    (void)self;
-}
-
 static void forget(p2p_stream *stream, const p2p_stream_end *end, void *self) {
     (void)stream;
     (void)end;
     *(p2p_stream **)self = NULL;
 }
 
-static void ignore(p2p_stream *stream, const p2p_stream_end *end, void *self) {
-    (void)stream;
-    (void)end;
-    (void)self;
-}
-
-static const p2p_protocol CLIENT = {.size = sizeof(p2p_protocol),
-    .ids = IDS,
-    .opened = nothing,
-    .readable = swallow,
-    .writable = nothing,
-    .closed = forget};
-static const p2p_protocol SERVER = {.size = sizeof(p2p_protocol),
-    .ids = IDS,
-    .inbound = true,
-    .opened = nothing,
-    .readable = swallow,
-    .writable = nothing,
-    .closed = ignore};
+static const p2p_protocol CLIENT = {
+    .size = sizeof(p2p_protocol), .ids = IDS, .readable = swallow, .closed = forget};
+static const p2p_protocol SERVER = {
+    .size = sizeof(p2p_protocol), .ids = IDS, .inbound = true, .readable = swallow};
 
 /* The client's packets that carry a thousand bytes, with these frames in them instead. */
 static void say(datagram_host *client, p2p_stream **stream, const uint8_t *bytes, size_t len) {

@@ -24,7 +24,9 @@ prints_its_address() {
 
 gcc -Wall -Wextra -Werror echo.c $(pkg-config --cflags --libs p2p) -o shared
 LD_LIBRARY_PATH=$(dirname "$lib") prints_its_address ./shared
-gcc echo.c $(pkg-config --cflags p2p) "$(dirname "$lib")/libp2p.a" $(pkg-config --libs openssl libsodium libuv libngtcp2 libngtcp2_crypto_gnutls gnutls libnghttp3) -o static
+# libp2p.a, and the shared libraries that it is linked with.
+needs=$(pkg-config --print-requires-private p2p | sed 's/ .*//')
+gcc echo.c $(pkg-config --cflags p2p) "$(dirname "$lib")/libp2p.a" $(pkg-config --libs $needs) -o static
 prints_its_address ./static
 
 # The headers are C++ too.

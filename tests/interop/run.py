@@ -50,10 +50,26 @@ KEY_TYPES = ["ed25519", "secp256k1", "ecdsa", "rsa"]
 ABSENT_CERTHASH = "uEiC-z_4P_OsIBMCX-wNoGGmyBZ-D2JLUzZ2vIXtsPUfZZA"
 ABSENT_PEER = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"  # the all-zero seed
 
-SETUP_SECONDS = 1200
-READY_SECONDS = 20
-RAW_END = "raw session closed: bye"  # what go says
-DIAL_SECONDS = 120
+# WebTransport without libp2p, and what the listener must have said when a case is over.
+RAW = "webtransport, raw"
+RAW_CASES = {
+    "connect": [],
+    "echo": [],
+    "reset": [f"raw stream ended: reset, code {code}" for code in (0, 29, 30, 255)],
+    "one-way": [],
+    "datagram": [],
+    "close": ["raw session closed: code 7, (.*: )?bye, ünïcode"],
+    "opened": [],
+    "was-reset": [],
+    "was-closed": [],
+}
+
+# Guards against what hangs, far above what a machine needs that has other things to do.
+SETUP_SECONDS = 1800
+READY_SECONDS = 60
+DIAL_SECONDS = 600
+END_SECONDS = 20
+TRIES = 3  # of what fails, in all: live peers stumble when the machine is busy
 
 ADDRESSES = {
     "tcp": "/ip4/127.0.0.1/tcp/0",
@@ -138,7 +154,7 @@ PEERS = {
 }
 
 PY_MPLEX = "py-libp2p 0.8.1's mplex stalls now and then when more than a little is under way, also against itself"
-PY_QUIC_CLOSE = "py-libp2p 0.8.1 drops what it has not read yet of a QUIC stream that the remote end closes at once"
+PY_QUIC_DROPS = "py-libp2p 0.8.1 drops what comes on a QUIC stream while 2 MiB of it wait to be read"
 PY_WT_SLOW = "py-libp2p 0.8.1's webtransport is too slow for so much"
 PY_RTC_CLOSE = "py-libp2p 0.8.1 resets a webrtc-direct stream whose other side has half closed, also with go-libp2p"
 PY_RTC_OPEN = "streams that py-libp2p 0.8.1 opens over webrtc-direct get no answer, also from go-libp2p"
@@ -160,8 +176,7 @@ LIMITS = [
     (("js", "py", "quic-v1", "*", "*", "reset"), "js-libp2p sees py-libp2p's QUIC reset as an end, and can still send"),
     (("py", "js", "*", "tls", "*", "*"), JS_PY_TLS),
     (("js", "py", "*", "tls", "*", "*"), JS_PY_TLS),
-    (("py", "*", "quic-v1", "*", "*", "identify"), PY_QUIC_CLOSE),
-    (("py", "*", "quic-v1", "*", "*", OBSERVED), PY_QUIC_CLOSE),
+    (("*", "py", "quic-v1", "*", "*", BIG), PY_QUIC_DROPS),
     *((("*", "py", "webrtc-direct", "*", "*", case), PY_RTC_CLOSE) for case in ("halfclose*", "streams:*", "perf:*")),
     (("*", "py", "webrtc-direct", "*", "*", "open"), PY_RTC_OPEN),
     (("*", "py", "webrtc-direct", "*", "*", OBSERVED), "py-libp2p 0.8.1 sends no observed address over webrtc-direct"),
@@ -255,7 +270,7 @@ class Listener:
     def __exit__(self, *_):
         self.process.stdin.close()
         try:
-            self.process.wait(5)
+            self.process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -306,32 +321,44 @@ class Runner:
         self.programs = programs
         self.quick = quick
         self.results = []
-        self.second_tries = 0
+        self.again = 0  # columns that did not pass at once
         self.namespaces = contextlib.ExitStack()
         self.apart = None  # the Place between network namespaces, once it was needed
 
     def record(self, dialler, listener, config, case, status, detail="", numbers=None):
-        result = Result(dialler, listener, str(config), case, status, detail, numbers or {})
-        self.results.append(result)
-        if status == "failed":
-            print(f"  FAILED {dialler} dials {listener} {config} {case}: {detail}", flush=True)
+        self.results.append(Result(dialler, listener, str(config), case, status, detail, numbers or {}))
+
+    def tried(self, attempt, *arguments):
+        """Records what attempt(*arguments) records, TRIES times at most until each of its cases has passed once. Every
+        stumble is printed; what failed every time has failed."""
+        before = len(self.results)
+        best = {}
+        for number in range(1, TRIES + 1):
+            attempt(*arguments)
+            now, self.results[before:] = self.results[before:], []
+            for result in now:
+                if result.case not in best or best[result.case].status == "failed":
+                    best[result.case] = result
+            for r in now:
+                if r.status == "failed":
+                    print(f"  {r.dialler} dials {r.listener} {r.config} {r.case}, try {number} of {TRIES}: {r.detail}", flush=True)
+            if not any(result.status == "failed" for result in best.values()):
+                break
+        self.again += number > 1
+        self.results += best.values()
+        for r in best.values():
+            if r.status == "failed":
+                print(f"  FAILED {r.dialler} dials {r.listener} {r.config} {r.case}: {r.detail}", flush=True)
 
     def run_configuration(self, dialler, listener, config):
-        """All cases of a column. Live peers stumble when the machine is busy: a column with a failure is run once
-        more as a whole, which is printed and counted; what fails again has failed."""
-        before = len(self.results)
+        """All cases of a column."""
         try:
             place = self.place(dialler, config)
         except Unavailable as reason:
             for case in self.cases_of(dialler, listener, config):
                 self.record(dialler, listener, config, case, "skipped", f"not on the loopback interface, and {reason}")
             return
-        self.try_configuration(dialler, listener, config, place)
-        if any(r.status == "failed" for r in self.results[before:]):
-            print(f"  {dialler} dials {listener} {config}: second try", flush=True)
-            del self.results[before:]
-            self.second_tries += 1
-            self.try_configuration(dialler, listener, config, place)
+        self.tried(self.try_configuration, dialler, listener, config, place)
 
     def place(self, dialler, config):
         if config.transport not in PEERS[dialler].apart:
@@ -371,7 +398,10 @@ class Runner:
     def cases_of(self, dialler, listener, config):
         cases = ["connect", *(QUICK_CASES if self.quick and config.transport in STACKED else CASES)]
         if config.transport not in STACKED:
-            cases.append(BIG_IF_SLOW if self.quick and {dialler, listener} & SLOW else BIG)
+            smaller = self.quick and {dialler, listener} & SLOW
+            cases.append(BIG_IF_SLOW if smaller else BIG)
+            if not smaller and limit(dialler, listener, config, BIG):
+                cases.append(BIG_IF_SLOW)
         cases += [OBSERVED, WRONG_ID]
         if config.transport in BY_CERTHASH:
             cases.append(WRONG_CERTHASH)
@@ -426,7 +456,14 @@ class Runner:
         )
 
     def idle(self, dialler, listener, config, place):
-        """What is wrong after a while without traffic, or nothing."""
+        """What is wrong after a while without traffic, or nothing; tried again as everything."""
+        for number in range(1, TRIES + 1):
+            if not (problem := self.try_idle(dialler, listener, config, place)):
+                break
+            print(f"  {dialler} dials {listener} {config} {IDLE}, try {number} of {TRIES}: {problem}", flush=True)
+        return problem
+
+    def try_idle(self, dialler, listener, config, place):
         try:
             with self.listen(listener, config, place) as process:
                 lines, status, stderr = self.dial(dialler, config, place, process.addresses()[0], IDLE)
@@ -456,19 +493,27 @@ class Runner:
         self.record(dialler, listener, config, case, "failed" if problem else "passed", problem)
 
     def run_raw(self, dialler, listener):
-        """WebTransport without libp2p: streams of both kinds, a datagram, a close with a code."""
-        problem = ""
+        """WebTransport without libp2p."""
+        by_case, said, why = {}, [], "no result"
+        address = ["--listen", ADDRESSES["webtransport"]]
         try:
-            with Listener([self.programs[listener]], ["--raw"]) as process:
-                address = process.addresses()[0]
-                lines, status, stderr = dial([self.programs[dialler]], [address, "--raw"])
-                line = lines[0] if lines else {"ok": False, "error": f"status {status}: {stderr}"}
-                problem = "" if line["ok"] else line["error"]
-                if not problem and (said := process.lines.get(timeout=READY_SECONDS)) != RAW_END:
-                    problem = f"the listener said {said!r}, not {RAW_END!r}"
-        except (Failure, queue.Empty) as failure:
-            problem = str(failure) or "the listener did not hear of the end"
-        self.record(dialler, listener, "webtransport, raw", "raw", "failed" if problem else "passed", problem)
+            with Listener([self.programs[listener]], ["--raw", *address]) as process:
+                lines, status, stderr = dial([self.programs[dialler]], [process.addresses()[0], "--raw"])
+                by_case = {line["test"]: line for line in lines}
+                why = f"no result; the dialler ended with status {status}: {stderr}"
+                wanted = [pattern for case in by_case for pattern in RAW_CASES[case]]
+                with contextlib.suppress(queue.Empty):
+                    while not all(any(re.fullmatch(pattern, heard) for heard in said) for pattern in wanted):
+                        said.append(process.lines.get(timeout=READY_SECONDS) or "")
+        except Failure as failure:
+            why = str(failure)
+        for case, patterns in RAW_CASES.items():
+            line = by_case.get(case)
+            unsaid = [pattern for pattern in patterns if not any(re.fullmatch(pattern, heard) for heard in said)]
+            problem = why if line is None else "" if line["ok"] else line["error"]
+            if not problem and unsaid:
+                problem = f"the listener did not say {unsaid[0]!r}, but {said}"
+            self.record(dialler, listener, RAW, case, "failed" if problem else "passed", problem, line)
 
 
 def wrong_id(address):
@@ -553,14 +598,18 @@ def summary(cell):
 
 
 def run_cases(suite, cases):
-    """Runs named cases, each of which returns what is wrong with it or nothing; counts and prints. For the runners in
-    the folders below."""
+    """Runs named cases, each of which returns what is wrong with it or nothing, TRIES times at most; counts and prints.
+    For the runners in the folders below."""
     failed = 0
     for name, case in cases:
-        try:
-            problem = case()
-        except (Failure, subprocess.TimeoutExpired) as error:
-            problem = str(error)
+        for number in range(1, TRIES + 1):
+            try:
+                problem = case()
+            except (Failure, subprocess.TimeoutExpired) as error:
+                problem = str(error)
+            if not problem:
+                break
+            print(f"  {name}, try {number} of {TRIES}: {problem}", flush=True)
         if problem:
             failed += 1
             print(f"  FAILED: {name}: {problem}", flush=True)
@@ -613,7 +662,7 @@ def run_direction(runner, dialler, listener, arguments):
     proving = [c for c in configs if c.transport in ("tcp", "quic-v1") and c.muxer in ("", "yamux")]
     for config in proving[:1] if arguments.quick else proving:
         for key in KEY_TYPES[1:]:
-            runner.run_key_type(dialler, listener, config, key)
+            runner.tried(runner.run_key_type, dialler, listener, config, key)
     done = runner.results[first:]
     if done:
         print(f"{dialler} dials {listener}: {summary(done)} in {time.monotonic() - start:.1f} s", flush=True)
@@ -649,8 +698,9 @@ def main():
         idle = start_idle(runner, pool, pairs, arguments.transports)
         for dialler, listener in pairs:
             run_direction(runner, dialler, listener, arguments)
-        if (ours, "go") in pairs and ours == "c" and "webtransport" in arguments.transports:
-            runner.run_raw(ours, "go")
+        if ours == "c" and "go" in arguments.langs and "webtransport" in arguments.transports:
+            runner.tried(runner.run_raw, ours, "go")
+            runner.tried(runner.run_raw, "go", ours)
         for column, problem in idle:
             problem = problem.result()
             runner.record(*column, IDLE, "failed" if problem else "passed", problem)
@@ -662,8 +712,8 @@ def main():
         pathlib.Path(arguments.json).write_text(json.dumps(results, indent=1) + "\n")
     if arguments.markdown:
         pathlib.Path(arguments.markdown).write_text(table + "\n")
-    if runner.second_tries:
-        print(f"{runner.second_tries} columns needed a second try (see above)")
+    if runner.again:
+        print(f"{runner.again} columns did not pass at once (see above)")
     print(last_line(runner.results))
     sys.exit(1 if any(result.status == "failed" for result in runner.results) else 0)
 

@@ -7,7 +7,7 @@
 # ${XDG_CACHE_HOME:-~/.cache}/c-libp2p/LANG-HASH, where HASH covers the peer's sources and pins; a
 # peer that is already there is not touched.
 #
-# Needs: go >= 1.26, cargo >= 1.88, npm, python3 with venv; the browser peer also the packages
+# Needs: go >= 1.26, cargo >= 1.88, npm, python3 with venv, flock; the browser peer also the packages
 # chromium and firefox-esr.
 
 set -eu
@@ -124,6 +124,10 @@ setup() {
         go | rust | js | py | browser | websocket) ;;
         *) fail "unknown peer $1; known are go, rust, js, py, browser, websocket" ;;
     esac
+    # One builds and the others wait: a peer is built in the folder in which it stays.
+    mkdir -p "$cache"
+    exec 9> "$cache/$1.lock"
+    flock 9
     built=$cache/$1-$(hash_of "$1")
     if [ ! -x "$built/$1-peer" ]; then
         log=$built/build.log
@@ -131,7 +135,7 @@ setup() {
         mkdir -p "$built"
         # In a shell of its own with -e: a function in a condition would run on after a failure.
         set +e
-        (set -e; "build_$1")
+        (set -e; "build_$1") 9>&-
         status=$?
         set -e
         [ "$status" -eq 0 ] || fail "the $1 peer could not be built; its last output is above"

@@ -7,6 +7,8 @@ import { afterwards, check, options, same, until } from './harness.js'
 
 const puppeteer = createRequire(`${options.modules}/`)('puppeteer-core').default
 
+const PATIENCE = 120_000 // with a busy machine
+
 export const LANES = ['ws', 'webtransport', 'webrtc-direct', 'webrtc-direct-v2']
 
 export async function chromium (...args) {
@@ -21,7 +23,7 @@ export async function firefox (extraPrefsFirefox = {}) {
 }
 
 async function launch (settings) {
-  const browser = await puppeteer.launch({ headless: true, protocolTimeout: 60_000, ...settings })
+  const browser = await puppeteer.launch({ headless: true, timeout: PATIENCE, protocolTimeout: PATIENCE, ...settings })
   afterwards(() => browser.close())
   return browser
 }
@@ -29,6 +31,7 @@ async function launch (settings) {
 // Opens the page in a tab, and keeps everything that a browser complains about.
 export async function open (browser, url, { width = 1280, height = 1000 } = {}) {
   const page = await browser.newPage()
+  page.setDefaultTimeout(PATIENCE)
   const tab = new Tab(page)
   page.on('console', message => { if (message.type() === 'error') tab.complaints.push(message.text()) })
   page.on('pageerror', error => tab.complaints.push(error.message))
@@ -86,7 +89,8 @@ class Tab {
         return ids.every(id => lanes[id] === 'connected') || lanes
       })
     } catch (error) {
-      const words = await Promise.all(ids.map(async id => `${id}: ${JSON.stringify(await this.lane(id))}`))
+      const words = [await this.text('#headline'), await this.text('#lead'), ...this.complaints]
+      for (const id of ids) words.push(`${id}: ${await this.lane(id).then(JSON.stringify, error => error.message)}`)
       throw new Error(`${error.message}\n${words.join('\n')}`)
     }
   }
@@ -103,7 +107,7 @@ class Tab {
     await until(`the speed of ${id}`, async () => {
       const { speed } = await this.lane(id)
       return /^↑ [\d.]+ [kMG]B\/s {2}↓ [\d.]+ [kMG]B\/s$/.test(speed) || speed
-    }, 30_000)
+    })
   }
 
   cells () {

@@ -11,6 +11,8 @@ import { startNode } from './up.js'
 
 const PICTURES = join(options.web, '../../page')
 
+const GOODBYE = 20_000 // without one a connection is over after 30 s
+
 let node = await startNode()
 const browser = await chromium()
 let tab
@@ -225,14 +227,14 @@ test('a node that is back has the same addresses, and the page connects by itsel
   const old = node
   node = await startNode({ port: old.port, page: `127.0.0.1:${old.pagePort}` })
   same(node.addrs, old.addrs)
-  await until('four connections again', async () => await tab.text('#headline') === '4 live connections between this tab and your node.' || tab.lanes(), 30_000)
+  await until('four connections again', async () => await tab.text('#headline') === '4 live connections between this tab and your node.' || tab.lanes())
   same(await Promise.all(LANES.map(async id => (await tab.lane(id)).address)), addresses)
   await until('the node sees them', async () => (await node.api('/api/peers')).peers[0]?.connections.length === 4)
 })
 
 test('a page that is left says goodbye', async () => {
   await tab.page.goto('about:blank')
-  await until('no connection is left', async () => (await node.api('/api/peers')).peers.length === 0 || node.api('/api/peers'), 10_000)
+  await until('no connection is left', async () => (await node.api('/api/peers')).peers.length === 0 || node.api('/api/peers'), GOODBYE)
 })
 
 // ---- a browser that forbids version 1 ----

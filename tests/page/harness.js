@@ -15,7 +15,7 @@ export const options = parseArgs({
   }
 }).values
 
-const TEST_TIMEOUT = 90_000 // a guard, for busy machines
+const TEST_TIMEOUT = 240_000 // a guard, for busy machines
 const tests = []
 const cleanups = []
 
@@ -44,7 +44,7 @@ export async function run () {
 }
 
 // Polls until what it asks is true, and fails with what it saw last.
-export async function until (what, ask, timeout = 30_000) {
+export async function until (what, ask, timeout = 60_000) {
   const end = Date.now() + timeout
   for (let seen; ;) {
     try {

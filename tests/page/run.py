@@ -23,8 +23,9 @@ import sys
 import threading
 
 HERE = pathlib.Path(__file__).resolve().parent
-SETUP_SECONDS = 1200
-PART_SECONDS = 240  # a guard, for busy machines
+SETUP_SECONDS = 1800
+PART_SECONDS = 900  # a guard, for busy machines
+TRIES = 3  # of a part in which something fails, in all
 PARTS = {"unit": "unit.js", "chromium": "chromium.js", "firefox": "firefox.js", "lonely": "lonely.js", "lan": "lan.js"}
 NAMESPACED = {"lonely", "lan"}
 
@@ -58,26 +59,41 @@ def namespaces(part):
 
 
 def run_part(part, command):
-    """Runs one part and returns how many of its tests passed and failed."""
-    passed = failed = 0
+    """Runs one part once and returns what was wrong with each of its tests, or nothing."""
+    wrong = {}
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     timer = threading.Timer(PART_SECONDS, lambda: os.killpg(child.pid, signal.SIGKILL))
     timer.start()
     for line in child.stdout:
         result = json.loads(line)
-        if result["ok"]:
-            passed += 1
-        else:
-            failed += 1
-            print(f"FAILED {part}: {result['name']}\n    {result['error']}", flush=True)
+        wrong[result["name"]] = "" if result["ok"] else result["error"]
     status = child.wait()
     timer.cancel()
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)  # what a part that was cut off left behind
-    if status != (1 if failed else 0) or passed + failed == 0:
-        print(f"FAILED {part}: ended with status {status}" + (f", after {PART_SECONDS} s" if status == -9 else ""))
-        failed += 1
-    return passed, failed
+    if status != (1 if any(wrong.values()) else 0) or not wrong:
+        wrong["its end"] = f"status {status}" + (f", after {PART_SECONDS} s" if status == -9 else "")
+    return wrong
+
+
+def try_part(part, run_once):
+    """Browsers stumble now and then; a fault of ours comes again. Runs a part until each of its tests has passed once, TRIES times
+    at most, prints every stumble, and returns how many tests passed and failed."""
+    passed, wrong = set(), {}
+    for attempt in range(1, TRIES + 1):
+        results = run_once()
+        passed |= {name for name, problem in results.items() if not problem}
+        wrong = {name: problem for name, problem in {**wrong, **results}.items() if name not in passed and problem}
+        if "its end" not in results:
+            wrong.pop("its end", None)
+        for name, problem in results.items():
+            if problem:
+                print(f"  {part}, try {attempt} of {TRIES}: {name}\n    {problem}", flush=True)
+        if not wrong:
+            break
+    for name, problem in wrong.items():
+        print(f"FAILED {part}: {name}\n    {problem}", flush=True)
+    return len(passed), len(wrong)
 
 
 def main():
@@ -100,13 +116,12 @@ def main():
         if part in NAMESPACED and os.geteuid() != 0:
             print(f"skipped: {part} needs root, for network namespaces")
             continue
-        for attempt in (1, 2):  # browsers stumble now and then; a fault of ours comes again
+
+        def run_once():
             with namespaces(part) if part in NAMESPACED else contextlib.nullcontext(([], [])) as (enter, more):
-                results = run_part(part, [*enter, *node, str(HERE / PARTS[part]), *options, *more])
-            if results[1] == 0:
-                break
-            if attempt == 1:
-                print(f"  {part}: second try", flush=True)
+                return run_part(part, [*enter, *node, str(HERE / PARTS[part]), *options, *more])
+
+        results = try_part(part, run_once)
         passed, failed = passed + results[0], failed + results[1]
     print(f"page: {passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)

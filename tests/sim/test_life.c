@@ -132,11 +132,6 @@ static void on_opened(p2p_stream *stream, void *self) {
     opened++;
 }
 
-static void ignore(p2p_stream *stream, void *self) {
-    (void)stream;
-    (void)self;
-}
-
 static void on_closed(p2p_stream *stream, const p2p_stream_end *end, void *self) {
     (void)stream;
     (void)self;
@@ -147,7 +142,7 @@ static void on_closed(p2p_stream *stream, const p2p_stream_end *end, void *self)
 
 static const char *const HOLD_IDS[] = {"/hold/1", NULL};
 static const p2p_protocol HOLD = {
-    sizeof(p2p_protocol), HOLD_IDS, true, false, on_opened, ignore, ignore, on_closed};
+    sizeof(p2p_protocol), HOLD_IDS, true, false, on_opened, NULL, NULL, on_closed};
 
 static void streams_are_limited_on_both_sides(void **state) {
     (void)state;

@@ -17,17 +17,6 @@ static world w;
 static node *a, *b, *c;
 static told at_a, at_c;
 
-static void ignore(p2p_stream *stream, void *self) {
-    (void)stream;
-    (void)self;
-}
-
-static void ignore_end(p2p_stream *stream, const p2p_stream_end *end, void *self) {
-    (void)stream;
-    (void)end;
-    (void)self;
-}
-
 static const char *const IDS[20][2] = {{"/new/0", NULL}, {"/new/1", NULL}, {"/new/2", NULL},
     {"/new/3", NULL}, {"/new/4", NULL}, {"/new/5", NULL}, {"/new/6", NULL}, {"/new/7", NULL},
     {"/new/8", NULL}, {"/new/9", NULL}, {"/new/10", NULL}, {"/new/11", NULL}, {"/new/12", NULL},
@@ -36,8 +25,7 @@ static const char *const IDS[20][2] = {{"/new/0", NULL}, {"/new/1", NULL}, {"/ne
 static p2p_protocol protocols[20];
 
 static void add(size_t i) {
-    protocols[i] = (p2p_protocol){
-        sizeof(p2p_protocol), IDS[i], true, false, ignore, ignore, ignore, ignore_end};
+    protocols[i] = (p2p_protocol){.size = sizeof(p2p_protocol), .ids = IDS[i], .inbound = true};
     check_ok(p2p_host_add_protocol(b->host, &protocols[i], NULL));
     world_pump(b);
 }

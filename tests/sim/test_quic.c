@@ -5,9 +5,8 @@
  * What QUIC alone does: a path that shrinks, a host that moves, qlogs. The rest is in
  * test_transports.c.
  */
-#include <p2p/perf.h>
 
-#include "sim/world.h"
+#include "sim/two_hosts.h"
 
 static p2p_config quic_config(void) {
     static const p2p_transport_type *const transports[] = {&p2p_quic, NULL};
@@ -18,12 +17,7 @@ static p2p_config quic_config(void) {
 
 static void start_pair(world *w, node **a, node **b, const link *path) {
     p2p_config config = quic_config();
-    world_init(w, 7);
-    *a = world_add(w, &config);
-    *b = world_add(w, &config);
-    world_link(w, *a, *b, path);
-    check_ok(p2p_host_add_protocol((*b)->host, &p2p_perf_protocol, NULL));
-    world_listen(*b, "/udp/4001/quic-v1");
+    two_hosts_start(w, a, b, &config, path, "/udp/4001/quic-v1");
 }
 
 static p2p_perf_progress result;

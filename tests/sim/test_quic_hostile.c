@@ -69,30 +69,9 @@ static void swallow(p2p_stream *stream, void *self) {
     p2p_stream_consume(stream, p2p_stream_peek(stream).len);
 }
 
-static void nothing(p2p_stream *stream, void *self) {
-    (void)stream;
-    (void)self;
-}
-
-static void nothing_closed(p2p_stream *stream, const p2p_stream_end *end, void *self) {
-    (void)stream;
-    (void)end;
-    (void)self;
-}
-
-static const p2p_protocol SINK = {.size = sizeof(p2p_protocol),
-    .ids = IDS,
-    .inbound = true,
-    .opened = nothing,
-    .readable = swallow,
-    .writable = nothing,
-    .closed = nothing_closed};
-static const p2p_protocol SOURCE = {.size = sizeof(p2p_protocol),
-    .ids = IDS,
-    .opened = nothing,
-    .readable = swallow,
-    .writable = nothing,
-    .closed = nothing_closed};
+static const p2p_protocol SINK = {
+    .size = sizeof(p2p_protocol), .ids = IDS, .inbound = true, .readable = swallow};
+static const p2p_protocol SOURCE = {.size = sizeof(p2p_protocol), .ids = IDS, .readable = swallow};
 
 static node *add_quic(victim *v) {
     static const p2p_transport_type *const QUIC[] = {&p2p_quic, NULL};

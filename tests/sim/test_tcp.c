@@ -4,37 +4,11 @@
  *
  * The thin path through all layers: TCP, multistream-select, Noise, yamux, ping and perf.
  */
-#include <p2p/perf.h>
-#include <p2p/ping.h>
 
-#include "sim/world.h"
-
-typedef struct pings {
-    size_t answers;
-    p2p_time rtt;
-    p2p_err err;
-} pings;
-
-static void on_ping(void *ctx, p2p_ping *ping, p2p_err err, p2p_time rtt) {
-    pings *p = ctx;
-    p->err = err;
-    if (err != P2P_OK)
-        return;
-    p->rtt = rtt;
-    if (++p->answers < 5)
-        p2p_ping_send(ping);
-    else
-        p2p_ping_stop(ping);
-}
+#include "sim/two_hosts.h"
 
 static void start_pair(world *w, node **a, node **b, p2p_time latency) {
-    world_init(w, 7);
-    *a = world_add(w, NULL);
-    *b = world_add(w, NULL);
-    world_link(w, *a, *b, &(link){.latency = latency});
-    check_ok(p2p_host_add_protocol((*b)->host, &p2p_ping_protocol, NULL));
-    check_ok(p2p_host_add_protocol((*b)->host, &p2p_perf_protocol, NULL));
-    world_listen(*b, "/tcp/4001");
+    two_hosts_start(w, a, b, NULL, &(link){.latency = latency}, "/tcp/4001");
 }
 
 static void two_hosts_ping_each_other(void **state) {
@@ -44,16 +18,9 @@ static void two_hosts_ping_each_other(void **state) {
     start_pair(&w, &a, &b, 50 * P2P_MILLISECOND);
     world_dial(a, b);
     world_run(&w, 2 * P2P_SECOND);
-    if (b->connected != 1)
-        fail_msg("a: %zu %s, b: %zu %s", a->disconnected, a->last_reason.text, b->disconnected,
-            b->last_reason.text);
-    check(a->connected == 1);
-    check(b->connected == 1);
-    check(p2p_peer_id_equal(p2p_conn_peer(a->last_conn), p2p_host_peer(b->host)));
-    check(p2p_peer_id_equal(p2p_conn_peer(b->last_conn), p2p_host_peer(a->host)));
+    two_hosts_check_connected(a, b);
     pings p = {0};
-    p2p_ping *ping;
-    check_ok(p2p_ping_start(&ping, a->last_conn, P2P_SECOND, on_ping, &p));
+    five_pings(a->last_conn, &p);
     world_run(&w, 5 * P2P_SECOND);
     check_ok(p.err);
     check(p.answers == 5);

@@ -6,11 +6,10 @@
  * is run over each: QUIC, WebTransport, WebRTC-direct. What only one of them does stands in
  * test_quic.c, test_webtransport.c and test_webrtc.c.
  */
-#include <p2p/perf.h>
-#include <p2p/ping.h>
 
 #include "base/bytes.h"
 #include "sim/echo.h"
+#include "sim/two_hosts.h"
 
 /* A transport, and what it promises. */
 typedef struct way {
@@ -41,24 +40,6 @@ static const way WAYS[] = {{"quic-v1", "/udp/4001/quic-v1", QUIC, 2, true, "idle
 /* The row that the present scenario runs over. */
 static const way *by;
 
-typedef struct pings {
-    size_t answers;
-    p2p_time rtt;
-    p2p_err err;
-} pings;
-
-static void on_ping(void *ctx, p2p_ping *ping, p2p_err err, p2p_time rtt) {
-    pings *p = ctx;
-    p->err = err;
-    if (err != P2P_OK)
-        return;
-    p->rtt = rtt;
-    if (++p->answers < 5)
-        p2p_ping_send(ping);
-    else
-        p2p_ping_stop(ping);
-}
-
 static p2p_config its_config(void) {
     p2p_config config = P2P_CONFIG_DEFAULTS;
     config.transports = by->transports;
@@ -67,13 +48,7 @@ static p2p_config its_config(void) {
 
 static void start_pair(world *w, node **a, node **b, const link *path) {
     p2p_config config = its_config();
-    world_init(w, 7);
-    *a = world_add(w, &config);
-    *b = world_add(w, &config);
-    world_link(w, *a, *b, path);
-    check_ok(p2p_host_add_protocol((*b)->host, &p2p_ping_protocol, NULL));
-    check_ok(p2p_host_add_protocol((*b)->host, &p2p_perf_protocol, NULL));
-    world_listen(*b, by->tail);
+    two_hosts_start(w, a, b, &config, path, by->tail);
 }
 
 static void two_hosts_ping_each_other(void) {
@@ -82,16 +57,10 @@ static void two_hosts_ping_each_other(void) {
     start_pair(&w, &a, &b, &(link){.latency = 50 * P2P_MILLISECOND, .mtu = by->small_mtu});
     world_dial(a, b);
     world_run(&w, 2 * P2P_SECOND);
-    if (b->connected != 1)
-        fail_msg("a: %zu %s, b: %zu %s", a->disconnected, a->last_reason.text, b->disconnected,
-            b->last_reason.text);
-    check(a->connected == 1);
-    check(p2p_peer_id_equal(p2p_conn_peer(a->last_conn), p2p_host_peer(b->host)));
-    check(p2p_peer_id_equal(p2p_conn_peer(b->last_conn), p2p_host_peer(a->host)));
+    two_hosts_check_connected(a, b);
     check(strcmp(p2p_conn_transport(a->last_conn), by->name) == 0);
     pings p = {0};
-    p2p_ping *ping;
-    check_ok(p2p_ping_start(&ping, a->last_conn, P2P_SECOND, on_ping, &p));
+    five_pings(a->last_conn, &p);
     world_run(&w, 5 * P2P_SECOND);
     check_ok(p.err);
     check(p.answers == 5);
@@ -342,13 +311,8 @@ static void reset_at_once(p2p_stream *stream, void *self) {
     p2p_stream_reset(stream, 0x2345);
 }
 
-static const p2p_protocol resetter = {.size = sizeof(p2p_protocol),
-    .ids = ECHO_ID,
-    .inbound = true,
-    .opened = reset_at_once,
-    .readable = nothing,
-    .writable = nothing,
-    .closed = nothing_closed};
+static const p2p_protocol resetter = {
+    .size = sizeof(p2p_protocol), .ids = ECHO_ID, .inbound = true, .opened = reset_at_once};
 
 static void a_reset_carries_its_code(void) {
     world w;

@@ -5,32 +5,13 @@
  * What webrtc-direct alone does: its two versions, streams on data channels, strangers. The rest is
  * in test_transports.c.
  */
-#include <p2p/perf.h>
-#include <p2p/ping.h>
 
 #include "base/cursor.h"
 #include "host/host.h"
 #include "sim/echo.h"
+#include "sim/two_hosts.h"
 #include "webrtc/router.h"
 #include "webrtc/stun.h"
-
-typedef struct pings {
-    size_t answers;
-    p2p_time rtt;
-    p2p_err err;
-} pings;
-
-static void on_ping(void *ctx, p2p_ping *ping, p2p_err err, p2p_time rtt) {
-    pings *p = ctx;
-    p->err = err;
-    if (err != P2P_OK)
-        return;
-    p->rtt = rtt;
-    if (++p->answers < 5)
-        p2p_ping_send(ping);
-    else
-        p2p_ping_stop(ping);
-}
 
 static p2p_config webrtc_config(void) {
     static const p2p_transport_type *const transports[] = {&p2p_webrtc_direct, NULL};
@@ -41,13 +22,7 @@ static p2p_config webrtc_config(void) {
 
 static void start_pair(world *w, node **a, node **b, const link *path) {
     p2p_config config = webrtc_config();
-    world_init(w, 7);
-    *a = world_add(w, &config);
-    *b = world_add(w, &config);
-    world_link(w, *a, *b, path);
-    check_ok(p2p_host_add_protocol((*b)->host, &p2p_ping_protocol, NULL));
-    check_ok(p2p_host_add_protocol((*b)->host, &p2p_perf_protocol, NULL));
-    world_listen(*b, "/udp/4001/webrtc-direct");
+    two_hosts_start(w, a, b, &config, path, "/udp/4001/webrtc-direct");
 }
 
 static void dial_version(node *a, node *b, int version) {
@@ -64,11 +39,7 @@ static void two_hosts_ping(int version) {
     start_pair(&w, &a, &b, &(link){.latency = 50 * P2P_MILLISECOND, .mtu = 1260});
     dial_version(a, b, version);
     world_run(&w, 2 * P2P_SECOND);
-    if (b->connected != 1 || a->connected != 1)
-        fail_msg("a: %zu %s, b: %zu %s", a->disconnected, a->last_reason.text, b->disconnected,
-            b->last_reason.text);
-    check(p2p_peer_id_equal(p2p_conn_peer(a->last_conn), p2p_host_peer(b->host)));
-    check(p2p_peer_id_equal(p2p_conn_peer(b->last_conn), p2p_host_peer(a->host)));
+    two_hosts_check_connected(a, b);
     check(strcmp(p2p_conn_transport(a->last_conn), "webrtc-direct") == 0);
     check(strcmp(p2p_conn_security(a->last_conn), "") == 0);
     check(strcmp(p2p_conn_muxer(a->last_conn), "") == 0);
@@ -76,8 +47,7 @@ static void two_hosts_ping(int version) {
     check(p2p_multiaddr_has(p2p_conn_remote(b->last_conn), P2P_WEBRTC_DIRECT));
     check(p2p_conn_local(b->last_conn)->len > 0);
     pings p = {0};
-    p2p_ping *ping;
-    check_ok(p2p_ping_start(&ping, a->last_conn, P2P_SECOND, on_ping, &p));
+    five_pings(a->last_conn, &p);
     world_run(&w, 5 * P2P_SECOND);
     check_ok(p.err);
     check(p.answers == 5);
@@ -286,13 +256,8 @@ static void lazy_readable(p2p_stream *stream, void *self) {
     lazy.stream = stream;
 }
 
-static const p2p_protocol SLUGGARD = {.size = sizeof(p2p_protocol),
-    .ids = ECHO_ID,
-    .inbound = true,
-    .opened = nothing,
-    .readable = lazy_readable,
-    .writable = nothing,
-    .closed = nothing_closed};
+static const p2p_protocol SLUGGARD = {
+    .size = sizeof(p2p_protocol), .ids = ECHO_ID, .inbound = true, .readable = lazy_readable};
 
 static size_t pushed;
 
@@ -308,12 +273,8 @@ static void push_more(p2p_stream *stream, void *self) {
     p2p_stream_shut(stream);
 }
 
-static const p2p_protocol PUSHER = {.size = sizeof(p2p_protocol),
-    .ids = ECHO_ID,
-    .opened = push_more,
-    .readable = nothing,
-    .writable = push_more,
-    .closed = nothing_closed};
+static const p2p_protocol PUSHER = {
+    .size = sizeof(p2p_protocol), .ids = ECHO_ID, .opened = push_more, .writable = push_more};
 
 static void a_reader_that_rests_holds_up_its_writer(void **state) {
     (void)state;
@@ -514,6 +475,14 @@ static void strangers_are_told_their_address_within_reason(void **state) {
     check(counters.targets == 0);
     counters_of(b, &counters);
     check(counters.stun_answers == 0);
+    p2p_host_set_stun_server(b->host, true);
+    ask_for_address(b, 10);
+    counters_of(b, &counters);
+    check(counters.stun_answers == 10);
+    p2p_host_set_stun_server(b->host, false);
+    ask_for_address(b, 10);
+    counters_of(b, &counters);
+    check(counters.stun_answers == 10);
     world_deinit(&w);
 }
 
@@ -542,8 +511,7 @@ static void garbage_does_not_disturb_a_connection(void **state) {
         inject(b, p2p_bytes_of(packet, len), i % 5 == 0 ? &elsewhere : &at);
     }
     pings p = {0};
-    p2p_ping *ping;
-    check_ok(p2p_ping_start(&ping, a->last_conn, P2P_SECOND, on_ping, &p));
+    five_pings(a->last_conn, &p);
     world_run(&w, 5 * P2P_SECOND);
     check(p.answers == 5);
     check(a->disconnected == 0 && b->disconnected == 0);

@@ -5,27 +5,8 @@
  * What WebTransport alone does: certificates by their hash, and how they rotate. The rest is in
  * test_transports.c.
  */
-#include <p2p/ping.h>
 
-#include "sim/world.h"
-
-typedef struct pings {
-    size_t answers;
-    p2p_time rtt;
-    p2p_err err;
-} pings;
-
-static void on_ping(void *ctx, p2p_ping *ping, p2p_err err, p2p_time rtt) {
-    pings *p = ctx;
-    p->err = err;
-    if (err != P2P_OK)
-        return;
-    p->rtt = rtt;
-    if (++p->answers < 5)
-        p2p_ping_send(ping);
-    else
-        p2p_ping_stop(ping);
-}
+#include "sim/two_hosts.h"
 
 static p2p_config wt_config(void) {
     static const p2p_transport_type *const transports[] = {&p2p_quic, &p2p_webtransport, NULL};
@@ -36,12 +17,7 @@ static p2p_config wt_config(void) {
 
 static void start_pair(world *w, node **a, node **b, const link *path) {
     p2p_config config = wt_config();
-    world_init(w, 7);
-    *a = world_add(w, &config);
-    *b = world_add(w, &config);
-    world_link(w, *a, *b, path);
-    check_ok(p2p_host_add_protocol((*b)->host, &p2p_ping_protocol, NULL));
-    world_listen(*b, "/udp/4001/quic-v1/webtransport");
+    two_hosts_start(w, a, b, &config, path, "/udp/4001/quic-v1/webtransport");
 }
 
 /* --- which certificate --- */
@@ -141,8 +117,7 @@ static void certificates_rotate_under_clocks_that_differ(void **state) {
     check(address_changes >= 4 && address_changes <= 5);
     check(open->disconnected == 0);
     pings p = {0};
-    p2p_ping *ping;
-    check_ok(p2p_ping_start(&ping, open->last_conn, P2P_SECOND, on_ping, &p));
+    five_pings(open->last_conn, &p);
     world_run(&w, 10 * P2P_SECOND);
     check(p.answers == 5);
     world_deinit(&w);

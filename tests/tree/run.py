@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Checks of the tree itself: who includes whom, which symbols leave a room, what the README shows, which sentences
-of specifications are tested.
+"""Checks of the tree itself: who includes whom, which symbols leave a room, what the README shows, which libraries are
+named where, which sentences of specifications are tested.
 
     run.py BUILD_DIR
 
@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 
+from packages import check_packages
 from spec import check_spec
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -147,7 +148,7 @@ def check_scripts():
 
 
 CHECKS = [check_layers, check_public, check_symbols, check_file_sizes, check_room_readmes, check_readme_program, check_hosts,
-          check_spec]
+          check_scripts, check_packages, check_spec]
 
 
 def main():

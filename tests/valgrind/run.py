@@ -25,7 +25,6 @@ LEFT_OUT = {
     "unit_crypto_openssl_key": "makes RSA keys of 8192 bits",
     "unit_secure_certificate_verify": "makes RSA keys",
     "unit_uv_driver": "lowers its own limit of descriptors, which valgrind needs",
-    "unit_uv_node": "lives in real time: its time-outs pass before valgrind gets there",
 }
 
 MEMCHECK = ["valgrind", "--quiet", f"--error-exitcode={FAULT}", "--num-callers=20"]

@@ -5,6 +5,7 @@
 
 import { createServer } from 'node:http'
 
+const PATIENCE_MS = 120000 // with a busy machine
 const CHROMIUM_ARGUMENTS = [
   '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync'
@@ -14,18 +15,21 @@ const CHROMIUM_ARGUMENTS = [
 export const BROWSERS = {
   async chromium (...more) {
     const { chromium } = await import('playwright-core')
-    const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: [...CHROMIUM_ARGUMENTS, ...more] })
+    const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', timeout: PATIENCE_MS, args: [...CHROMIUM_ARGUMENTS, ...more] })
     const context = await browser.newContext({ ignoreHTTPSErrors: true })
     const page = await context.newPage()
+    page.setDefaultTimeout(PATIENCE_MS)
     return { page, close: () => browser.close() }
   },
 
   async firefox () {
     const { default: puppeteer } = await import('puppeteer-core')
     const browser = await puppeteer.launch({
-      browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true, acceptInsecureCerts: true
+      browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true, acceptInsecureCerts: true,
+      timeout: PATIENCE_MS, protocolTimeout: 10 * PATIENCE_MS // a call is a whole list of tests
     })
     const page = await browser.newPage()
+    page.setDefaultTimeout(PATIENCE_MS)
     return { page, close: () => browser.close() }
   }
 }

@@ -190,7 +190,7 @@ static void start_ping(size_t count) {
     p2p_ping *ping;
     pings_wanted = count < 1000 ? count : 1000;
     pings_got = 0;
-    p2p_err err = p2p_ping_start(&ping, conn, 10 * P2P_SECOND, on_ping, NULL);
+    p2p_err err = p2p_ping_start(&ping, conn, TEST_PATIENCE_S * P2P_SECOND, on_ping, NULL);
     if (err != P2P_OK)
         fail(p2p_err_text(err));
 }
@@ -456,7 +456,9 @@ static void on_event(void *ctx, p2p_host *h, const p2p_event *event) {
         fprintf(stderr, "inbound connection failed: %s\n", event->reason.text);
         break;
     case P2P_EVENT_TIMER:
-        if (event->request == TIMER_IDLE && conn != NULL)
+        if (event->request == RAW_TIMER)
+            raw_on_timer();
+        else if (event->request == TIMER_IDLE && conn != NULL)
             start_ping(1);
         else
             fail("time ran out");
@@ -569,11 +571,13 @@ static void must(p2p_err err, const char *what) {
     exit(err == P2P_ERR_UNSUPPORTED ? 2 : 1);
 }
 
-static void raw_done(const char *why) {
-    printf("{\"test\":\"raw\",\"ok\":%s,\"error\":\"%s\"}\n", why == NULL ? "true" : "false",
-        why == NULL ? "" : why);
-    exit_status = why != NULL;
-    p2p_host_close(host());
+static void raw_said(const char *test, const char *why) {
+    char text[256] = "";
+    if (why != NULL)
+        json_text(text, sizeof text, why, strlen(why));
+    printf("{\"test\":\"%s\",\"ok\":%s,\"error\":\"%s\"}\n", test, why == NULL ? "true" : "false",
+        text);
+    exit_status |= why != NULL;
 }
 
 int main(int argc, char **argv) {
@@ -585,6 +589,8 @@ int main(int argc, char **argv) {
     p2p_config config = P2P_CONFIG_DEFAULTS;
     config.identity = identity;
     config.random = RANDOM;
+    config.timeouts.dial = config.timeouts.dial_local = config.timeouts.accept =
+        config.timeouts.negotiate = TEST_PATIENCE_S * P2P_SECOND;
     if (opt.security[0] != NULL)
         config.security = opt.security;
     if (opt.muxers[0] != NULL)
@@ -613,7 +619,7 @@ int main(int argc, char **argv) {
         current = "connect";
         test_started = uv_hrtime();
         if (opt.raw)
-            must(raw_dial(host(), &addr, raw_done), "raw dial");
+            must(raw_dial(host(), &addr, raw_said), "raw dial");
         else
             must(p2p_host_dial(host(), NULL, &addr, 1, &dial, NULL), "dial");
     } else {

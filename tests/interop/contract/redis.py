@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 def free_port():
@@ -40,7 +40,7 @@ def server():
             yield address
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def answers(process, address):
@@ -53,7 +53,7 @@ def answers(process, address):
     return False
 
 
-def command(address, *words, timeout=5):
+def command(address, *words, timeout=60):
     """One command on a connection of its own, and its answer: text, number, list or None."""
     host, _, port = address.rpartition(":")
     with socket.create_connection((host, int(port)), timeout=timeout) as s, s.makefile("rwb") as file:

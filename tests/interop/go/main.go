@@ -85,7 +85,7 @@ func main() {
 	flags.StringVar(&opts.security, "security", "noise,tls", "in order of preference")
 	flags.StringVar(&opts.muxer, "muxer", "yamux", "in order of preference")
 	flags.StringVar(&opts.keyType, "key-type", "ed25519", "ed25519, secp256k1, ecdsa or rsa")
-	raw := flags.Bool("raw", false, "serve WebTransport without libp2p instead (raw.go)")
+	raw := flags.Bool("raw", false, "WebTransport without libp2p instead (raw.go, raw_dial.go)")
 	flags.IntVar(&opts.dialerVersion, "dialer-version", 1, "of webrtc-direct: 1 or 2")
 
 	switch command := os.Args[1]; command {
@@ -101,6 +101,10 @@ func main() {
 		listen(newHost(opts))
 	case "dial":
 		target, tests := splitDialArguments(flags, os.Args[2:])
+		if *raw {
+			dialRaw(target)
+			return
+		}
 		dial(newHost(opts), target, tests)
 	default:
 		usage("unknown command " + command)

@@ -3,22 +3,25 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/webtransport-go"
 )
 
-// listenRaw serves WebTransport without libp2p at /echo: streams of both kinds and datagrams come
-// back, and the end of a session is said on standard output. It ends with standard input.
+// listenRaw serves WebTransport without libp2p at the two paths of ../c/raw.h, and says on standard
+// output what it sees. It ends with standard input.
 func listenRaw() {
 	config := selfSignedTLS()
 	digest := sha256.Sum256(config.Certificates[0].Certificate[0])
@@ -27,18 +30,31 @@ func listenRaw() {
 	must(err)
 	routes := http.NewServeMux()
 	server := &webtransport.Server{H3: &http3.Server{TLSConfig: http3.ConfigureTLSConfig(config), Handler: routes}}
-	routes.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
-		if session, err := server.Upgrade(w, r); err == nil {
-			echoSession(session)
-		}
-	})
+	routes.HandleFunc("/echo", serveRaw(server, echoSession))
+	routes.HandleFunc("/command", serveRaw(server, commandSession))
 	go func() { must(server.Serve(socket)) }()
 	port := socket.LocalAddr().(*net.UDPAddr).Port
 	fmt.Printf("/ip4/127.0.0.1/udp/%d/quic-v1/webtransport/certhash/u%s\nready\n", port, hash)
 	io.Copy(io.Discard, os.Stdin)
 }
 
-func echoSession(session *webtransport.Session) {
+func serveRaw(server *webtransport.Server, serve func(*webtransport.Session) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		session, err := server.Upgrade(w, r)
+		if err != nil {
+			return
+		}
+		err = serve(session)
+		var closed *webtransport.SessionError
+		if errors.As(err, &closed) {
+			fmt.Printf("raw session closed: code %d, %s\n", closed.ErrorCode, closed.Message)
+		} else {
+			fmt.Printf("raw session closed: %v\n", err)
+		}
+	}
+}
+
+func echoSession(session *webtransport.Session) error {
 	ctx := context.Background()
 	go func() {
 		for {
@@ -61,11 +77,15 @@ func echoSession(session *webtransport.Session) {
 	for {
 		stream, err := session.AcceptStream(ctx)
 		if err != nil {
-			fmt.Printf("raw session closed: %v\n", err)
-			return
+			return err
 		}
 		go func() {
-			io.Copy(stream, stream)
+			_, err := io.Copy(stream, stream)
+			var reset *webtransport.StreamError
+			if errors.As(err, &reset) {
+				fmt.Printf("raw stream ended: reset, code %d\n", reset.ErrorCode)
+				stream.CancelWrite(reset.ErrorCode)
+			}
 			stream.Close()
 		}()
 	}
@@ -79,5 +99,38 @@ func echoOneWay(session *webtransport.Session, stream *webtransport.ReceiveStrea
 	if back, err := session.OpenUniStream(); err == nil {
 		io.Copy(back, bytes.NewReader(text))
 		back.Close()
+	}
+}
+
+func commandSession(session *webtransport.Session) error {
+	for {
+		stream, err := session.AcceptStream(context.Background())
+		if err != nil {
+			return err
+		}
+		line, err := bufio.NewReader(stream).ReadString('\n')
+		if err != nil {
+			continue
+		}
+		var code uint32
+		switch command, argument, _ := strings.Cut(strings.TrimSpace(line), " "); command {
+		case "open":
+			if both, err := session.OpenStream(); err == nil {
+				io.WriteString(both, "both ways")
+				both.Close()
+			}
+			if one, err := session.OpenUniStream(); err == nil {
+				io.WriteString(one, "one way")
+				one.Close()
+			}
+		case "reset":
+			fmt.Sscanf(argument, "%d", &code)
+			stream.CancelRead(webtransport.StreamErrorCode(code))
+			stream.CancelWrite(webtransport.StreamErrorCode(code))
+		case "close":
+			number, reason, _ := strings.Cut(argument, " ")
+			fmt.Sscanf(number, "%d", &code)
+			session.CloseWithError(webtransport.SessionErrorCode(code), reason)
+		}
 	}
 }

@@ -19,9 +19,11 @@ from libp2p.network.stream.exceptions import StreamClosed, StreamEOF, StreamErro
 from libp2p.peer.peerinfo import info_from_p2p_addr
 from libp2p.security.noise.transport import Transport as NoiseTransport
 from libp2p.security.tls.transport import TLSTransport
+from libp2p.stream_muxer.exceptions import MuxedStreamEOF
 from libp2p.stream_muxer.mplex.mplex import Mplex
 from libp2p.stream_muxer.yamux.yamux import Yamux
 from libp2p.transport.quic.exceptions import QUICStreamClosedError
+from libp2p.transport.quic.stream import QUICStream
 from multiaddr import Multiaddr
 
 IDENTIFY = "/ipfs/id/1.0.0"
@@ -287,6 +289,18 @@ async def chunks(stream):
     except StreamReset as error:
         if not isinstance(error.__cause__, QUICStreamClosedError):
             raise
+    if isinstance(stream.muxed_stream, QUICStream) and (data := await behind_the_end(stream.muxed_stream)):
+        yield data
+
+
+async def behind_the_end(stream):
+    """What a QUIC stream still holds when it has told its end: its read() finds no bytes, waits for a
+    lock, and then believes an end that came together with the last bytes meanwhile. Asked again it
+    gives them."""
+    try:
+        return await stream.read()
+    except (MuxedStreamEOF, QUICStreamClosedError):
+        return b""
 
 
 async def read_all(stream):

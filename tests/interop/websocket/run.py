@@ -36,7 +36,7 @@ class Bridge:
         return self
 
     def __exit__(self, *_):
-        output, _ = self.process.communicate(timeout=60)
+        output, _ = self.process.communicate(timeout=120)
         self.seen = json.loads(output or "{}")
 
 

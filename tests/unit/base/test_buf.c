@@ -111,6 +111,25 @@ static p2p_err append_a_lot(const p2p_mem *mem, void *ctx) {
     return err;
 }
 
+static void it_is_drawn_in_pieces(void **state) {
+    (void)state;
+    faulty_mem m;
+    p2p_buf buf;
+    uint8_t dst[8] = {0};
+    faulty_mem_init(&m);
+    p2p_buf_init(&buf, &m.mem, 16);
+    check(p2p_buf_draw(&buf, dst, sizeof dst) == 0);
+    check_ok(p2p_buf_append(&buf, P2P_LITERAL("ten bytes!")));
+    check(p2p_buf_draw(&buf, NULL, 0) == 0);
+    check(p2p_buf_draw(&buf, dst, sizeof dst) == 8);
+    check_same(p2p_bytes_of(dst, 8), P2P_LITERAL("ten byte"));
+    check(p2p_buf_draw(&buf, dst, sizeof dst) == 2);
+    check_same(p2p_bytes_of(dst, 2), P2P_LITERAL("s!"));
+    check(p2p_buf_len(&buf) == 0);
+    p2p_buf_deinit(&buf);
+    check(m.live_blocks == 0);
+}
+
 static void a_refused_block_loses_nothing(void **state) {
     (void)state;
     sweep_allocations(append_a_lot, NULL);
@@ -123,6 +142,7 @@ int main(void) {
         cmocka_unit_test(an_empty_buffer_has_an_empty_view),
         cmocka_unit_test(an_emptied_buffer_keeps_its_block),
         cmocka_unit_test(room_is_filled_in_place),
+        cmocka_unit_test(it_is_drawn_in_pieces),
         cmocka_unit_test(a_refused_block_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

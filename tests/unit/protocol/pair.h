@@ -10,19 +10,8 @@ typedef struct pair {
     node *a, *b;
 } pair;
 
-/* What a scripted protocol does when its stream opens and when bytes come. */
+/* What a scripted protocol does when its stream opens and when bytes come; NULL: nothing. */
 typedef void (*pair_script)(p2p_stream *stream, void *self);
-
-static inline void pair_nothing(p2p_stream *stream, void *self) {
-    (void)stream;
-    (void)self;
-}
-
-static inline void pair_ended(p2p_stream *stream, const p2p_stream_end *end, void *self) {
-    (void)stream;
-    (void)end;
-    (void)self;
-}
 
 /* protocol NULL: b speaks nothing of its own. no_identify leaves identify's ids free. */
 static inline void pair_start(pair *p, const p2p_protocol *protocol, void *self, bool no_identify) {
@@ -42,8 +31,11 @@ static inline void pair_start(pair *p, const p2p_protocol *protocol, void *self,
 
 static inline p2p_protocol pair_protocol(
     const char *const *ids, pair_script opened, pair_script readable) {
-    return (p2p_protocol){
-        sizeof(p2p_protocol), ids, true, false, opened, readable, pair_nothing, pair_ended};
+    return (p2p_protocol){.size = sizeof(p2p_protocol),
+        .ids = ids,
+        .inbound = true,
+        .opened = opened,
+        .readable = readable};
 }
 
 #endif

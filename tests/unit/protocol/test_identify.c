@@ -35,7 +35,7 @@ static void note(node *self, const p2p_event *event) {
 
 /* A connection whose peer answers identify with `told`. */
 static void ask(void) {
-    p2p_protocol answer = pair_protocol(IDS, tell, pair_nothing);
+    p2p_protocol answer = pair_protocol(IDS, tell, NULL);
     answer.writable = tell;
     identified = told_at = 0;
     p2p_config config = P2P_CONFIG_DEFAULTS;

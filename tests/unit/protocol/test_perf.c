@@ -57,7 +57,7 @@ static void end_after_ten(p2p_stream *stream, void *self) {
 
 static void too_few_and_too_many_bytes_are_violations(void **state) {
     (void)state;
-    p2p_protocol ten = pair_protocol(IDS, end_after_ten, pair_nothing);
+    p2p_protocol ten = pair_protocol(IDS, end_after_ten, NULL);
     begin(&ten, 0, 11);
     end(P2P_ERR_VIOLATION);
     begin(&ten, 0, 9);
@@ -85,7 +85,7 @@ static void a_run_can_be_stopped(void **state) {
 static void half_a_header_is_a_violation_at_the_server(void **state) {
     (void)state;
     static const uint8_t HALF[4] = {0};
-    p2p_protocol asker = pair_protocol(IDS, pair_nothing, pair_nothing);
+    p2p_protocol asker = pair_protocol(IDS, NULL, NULL);
     p2p_stream *stream;
     pair_start(&p, &p2p_perf_protocol, NULL, false);
     check_ok(p2p_conn_open(p.a->last_conn, &asker, NULL, &stream));

@@ -52,7 +52,7 @@ static void a_peer_that_does_not_speak_it_ends_it(void **state) {
 
 static void silence_is_a_time_out(void **state) {
     (void)state;
-    p2p_protocol silent = pair_protocol(IDS, pair_nothing, pair_nothing);
+    p2p_protocol silent = pair_protocol(IDS, NULL, NULL);
     run(&silent, 5);
     check(ends == 1);
     check_err(P2P_ERR_TIMEOUT, end_err);
@@ -85,11 +85,11 @@ static void echo_doubled(p2p_stream *stream, void *self) {
 /* spec: ping #protocol: the listening peer echoes the same 32-byte payload back. */
 static void wrong_bytes_are_a_violation(void **state) {
     (void)state;
-    p2p_protocol changed = pair_protocol(IDS, pair_nothing, echo_changed);
+    p2p_protocol changed = pair_protocol(IDS, NULL, echo_changed);
     run(&changed, 5);
     check(answers == 0 && ends == 1);
     check_err(P2P_ERR_VIOLATION, end_err);
-    p2p_protocol doubled = pair_protocol(IDS, pair_nothing, echo_doubled);
+    p2p_protocol doubled = pair_protocol(IDS, NULL, echo_doubled);
     run(&doubled, 5);
     check(answers <= 1 && ends == 1);
     check_err(P2P_ERR_VIOLATION, end_err);
@@ -107,10 +107,10 @@ static void end_at_once(p2p_stream *stream, void *self) {
 
 static void the_peers_end_ends_it(void **state) {
     (void)state;
-    p2p_protocol reset = pair_protocol(IDS, reset_at_once, pair_nothing);
+    p2p_protocol reset = pair_protocol(IDS, reset_at_once, NULL);
     run(&reset, 5);
     check_err(P2P_ERR_RESET, end_err);
-    p2p_protocol end = pair_protocol(IDS, end_at_once, pair_nothing);
+    p2p_protocol end = pair_protocol(IDS, end_at_once, NULL);
     run(&end, 5);
     check(ends == 1);
     check_err(P2P_ERR_EOF, end_err);
@@ -121,7 +121,7 @@ static void the_peers_end_ends_it(void **state) {
 static void a_responder_echoes_any_pieces_and_ends_with_the_peer(void **state) {
     (void)state;
     static const uint8_t BYTES[100] = {1, 2, 3};
-    p2p_protocol asker = pair_protocol(IDS, pair_nothing, pair_nothing);
+    p2p_protocol asker = pair_protocol(IDS, NULL, NULL);
     p2p_stream *stream;
     pair_start(&p, &p2p_ping_protocol, NULL, false);
     check_ok(p2p_conn_open(p.a->last_conn, &asker, NULL, &stream));

@@ -248,23 +248,7 @@ static void a_token_is_worth_nothing_elsewhere(void **state) {
 
 static const char *const IDS[] = {"/nobody/speaks/this/1.0.0", NULL};
 
-static void nothing(p2p_stream *stream, void *self) {
-    (void)stream;
-    (void)self;
-}
-
-static void nothing_closed(p2p_stream *stream, const p2p_stream_end *end, void *self) {
-    (void)stream;
-    (void)end;
-    (void)self;
-}
-
-static const p2p_protocol PROTOCOL = {.size = sizeof(p2p_protocol),
-    .ids = IDS,
-    .opened = nothing,
-    .readable = nothing,
-    .writable = nothing,
-    .closed = nothing_closed};
+static const p2p_protocol PROTOCOL = {.size = sizeof(p2p_protocol), .ids = IDS};
 
 static void a_restarted_server_ends_its_old_connections(void **state) {
     (void)state;

@@ -187,11 +187,6 @@ static void its_carrier_ends_with_it_and_is_freed_behind_it(void **state) {
 
 static const char *const IDS[] = {"/x", NULL};
 
-static void nothing(p2p_stream *stream, void *self) {
-    (void)stream;
-    (void)self;
-}
-
 static size_t closed;
 
 static void on_closed(p2p_stream *stream, const p2p_stream_end *end, void *self) {
@@ -203,8 +198,7 @@ static void on_closed(p2p_stream *stream, const p2p_stream_end *end, void *self)
 
 static void nothing_is_opened_on_a_connection_that_is_closing(void **state) {
     (void)state;
-    p2p_protocol protocol = {
-        sizeof protocol, IDS, true, false, nothing, nothing, nothing, on_closed};
+    p2p_protocol protocol = {sizeof protocol, IDS, true, false, NULL, NULL, NULL, on_closed};
     p2p_stream *stream;
     fake_up();
     closed = 0;

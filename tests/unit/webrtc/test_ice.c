@@ -199,6 +199,22 @@ static void consent_keeps_a_path_alive_and_its_loss_ends_it(void **state) {
     world_close(&w);
 }
 
+/* Behind a queue of ten seconds other checks have long followed when an answer comes. */
+static void answers_that_come_late_renew_consent(void **state) {
+    (void)state;
+    static world w;
+    world_direct(&w, 3, 0, 1);
+    run(&w, 10 * P2P_SECOND);
+    w.link.delay = 5 * P2P_SECOND;
+    run(&w, 300 * P2P_SECOND);
+    check(connected(&w) && w.last[1] == P2P_ICE_SELECTED);
+    check(w.events[0][P2P_ICE_FAILED] == 0 && w.events[1][P2P_ICE_FAILED] == 0);
+    w.link.delay = 16 * P2P_SECOND; /* too late */
+    run(&w, 400 * P2P_SECOND);
+    check(w.events[1][P2P_ICE_FAILED] == 1);
+    world_close(&w);
+}
+
 static void a_path_that_comes_back_is_selected_again(void **state) {
     (void)state;
     static world w;
@@ -518,6 +534,7 @@ int main(void) {
         cmocka_unit_test(a_dialler_reaches_a_lite_listener),
         cmocka_unit_test(loss_only_delays),
         cmocka_unit_test(consent_keeps_a_path_alive_and_its_loss_ends_it),
+        cmocka_unit_test(answers_that_come_late_renew_consent),
         cmocka_unit_test(a_path_that_comes_back_is_selected_again),
         cmocka_unit_test(genuine_data_is_a_sign_of_life_for_a_lite_agent),
         cmocka_unit_test(a_peer_that_changes_its_address_is_followed),

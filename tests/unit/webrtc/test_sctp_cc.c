@@ -10,7 +10,7 @@ static void round_trip(sctp_cc *cc, p2p_time rtt, p2p_time *now) {
     *now += rtt;
     for (size_t acked = 0, all = cc->cwnd; acked < all; acked += MTU) {
         cc->limited = true;
-        p2p_sctp_cc_acked(cc, MTU, 1, rtt, *now);
+        p2p_sctp_cc_acked(cc, MTU, 1, rtt, rtt, *now);
     }
 }
 
@@ -40,14 +40,14 @@ static void a_round_of_losses_shrinks_it_once(void **state) {
     p2p_sctp_cc_lost(&cc, 50);
     p2p_sctp_cc_lost(&cc, 60);
     check(cc.cwnd == 70 * MTU);
-    p2p_sctp_cc_acked(&cc, MTU, 49, 0, P2P_SECOND);
+    p2p_sctp_cc_acked(&cc, MTU, 49, 0, 0, P2P_SECOND);
     p2p_sctp_cc_lost(&cc, 70);
     check(cc.cwnd == 70 * MTU);
-    p2p_sctp_cc_acked(&cc, MTU, 50, 0, P2P_SECOND);
+    p2p_sctp_cc_acked(&cc, MTU, 50, 0, 0, P2P_SECOND);
     p2p_sctp_cc_lost(&cc, 80);
     check(cc.cwnd == 49 * MTU);
     for (uint32_t i = 0; i < 50; i++) {
-        p2p_sctp_cc_acked(&cc, MTU, 1000 + i, 0, P2P_SECOND);
+        p2p_sctp_cc_acked(&cc, MTU, 1000 + i, 0, 0, P2P_SECOND);
         p2p_sctp_cc_lost(&cc, 1000 + i);
     }
     check(cc.cwnd == 4 * MTU);
@@ -93,7 +93,7 @@ static void a_rest_earns_nothing(void **state) {
     size_t before = cc.cwnd;
     for (int i = 0; i < 600; i++) { /* a minute of little to send */
         now += rtt;
-        p2p_sctp_cc_acked(&cc, MTU, 1, rtt, now);
+        p2p_sctp_cc_acked(&cc, MTU, 1, rtt, rtt, now);
     }
     check(cc.cwnd == before);
     round_trip(&cc, rtt, &now);
@@ -104,7 +104,7 @@ static void who_lost_below_the_last_loss_makes_room(void **state) {
     (void)state;
     sctp_cc cc;
     lose_at(&cc, 1000);
-    p2p_sctp_cc_acked(&cc, MTU, 1, 0, P2P_SECOND);
+    p2p_sctp_cc_acked(&cc, MTU, 1, 0, 0, P2P_SECOND);
     p2p_sctp_cc_lost(&cc, 2); /* at 700: W_max is 700 * 1.7 / 2 */
     check(cc.cwnd == 490 * MTU && cc.w_max == 595 * MTU);
 }
@@ -124,6 +124,26 @@ static void a_time_out_begins_anew_with_one_packet(void **state) {
     check(cc.cwnd >= 64 * MTU && cc.cwnd <= 72 * MTU);
 }
 
+static void a_queue_of_a_second_is_not_made_longer(void **state) {
+    (void)state;
+    const p2p_time shortest = 40 * P2P_MILLISECOND;
+    sctp_cc cc;
+    p2p_sctp_cc_init(&cc, MTU);
+    for (int avoiding = 0; avoiding < 2; avoiding++) {
+        size_t before = cc.cwnd;
+        for (unsigned i = 0; i < 100; i++) {
+            cc.limited = true;
+            p2p_sctp_cc_acked(&cc, MTU, 1, shortest, shortest + P2P_SECOND + 1, i * P2P_SECOND);
+        }
+        check(cc.cwnd == before);
+        cc.limited = true;
+        p2p_sctp_cc_acked(&cc, MTU, 1, shortest, shortest + P2P_SECOND, 100 * P2P_SECOND);
+        check(cc.cwnd > before);
+        lose_at(&cc, 10);
+        p2p_sctp_cc_acked(&cc, MTU, 1, shortest, shortest, P2P_SECOND);
+    }
+}
+
 static void it_has_a_maximum_however_long_it_grows(void **state) {
     (void)state;
     sctp_cc cc;
@@ -132,7 +152,7 @@ static void it_has_a_maximum_however_long_it_grows(void **state) {
     for (int hour = 0; hour < 10000; hour++) {
         now += 3600 * P2P_SECOND;
         cc.limited = true;
-        p2p_sctp_cc_acked(&cc, 1000 * MTU, 1, 3600 * P2P_SECOND, now);
+        p2p_sctp_cc_acked(&cc, 1000 * MTU, 1, 3600 * P2P_SECOND, 3600 * P2P_SECOND, now);
         check(cc.cwnd >= 40000 * MTU && cc.cwnd <= (size_t)64 << 20);
     }
     check(cc.cwnd == (size_t)64 << 20);
@@ -147,6 +167,7 @@ int main(void) {
         cmocka_unit_test(a_rest_earns_nothing),
         cmocka_unit_test(who_lost_below_the_last_loss_makes_room),
         cmocka_unit_test(a_time_out_begins_anew_with_one_packet),
+        cmocka_unit_test(a_queue_of_a_second_is_not_made_longer),
         cmocka_unit_test(it_has_a_maximum_however_long_it_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
