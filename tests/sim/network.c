@@ -127,6 +127,8 @@ void sim_send_datagram(node *n, sim_socket *s, const p2p_datagrams *d, p2p_bytes
     world *w = n->world;
     sim_socket *to = find_bound(w, DATAGRAM, &d->remote);
     w->datagrams++;
+    if (w->tap != NULL)
+        w->tap(n, bytes);
     bool wrong_source = d->local.family == 4 && memcmp(d->local.ip, n->ip.ip, 4) != 0;
     if (to == NULL || wrong_source)
         return;

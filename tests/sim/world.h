@@ -95,6 +95,8 @@ struct world {
     bool repeats;       /* OpenSSL and GnuTLS take their randomness from the seed */
     uint64_t datagrams, datagrams_lost;
     uint64_t bytes_delivered;
+    void (*tap)(
+        const node *from, p2p_bytes datagram); /* sees every one that is sent; may be NULL */
 };
 
 void world_init(world *w, uint64_t seed);
