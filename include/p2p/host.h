@@ -139,6 +139,21 @@ P2P_API const p2p_mem *p2p_host_mem(const p2p_host *host);
 P2P_API const p2p_limits *p2p_host_limits(const p2p_host *host);
 P2P_API void p2p_host_random(p2p_host *host, uint8_t *dst, size_t len);
 
+/* --- what the configuration said, changed while the host runs */
+
+/*
+ * New maxima. What exists beyond a smaller one stays, and goes in its own time; until then nothing
+ * is added. window_initial, window_max and conn_window_max are for connections that come,
+ * addrs_per_peer for peers that become known.
+ */
+P2P_API void p2p_host_set_limits(p2p_host *host, const p2p_limits *limits);
+/* New patience with what begins from now on. keepalive is for connections that come. */
+P2P_API void p2p_host_set_timeouts(p2p_host *host, const p2p_timeouts *timeouts);
+P2P_API void p2p_host_set_log_level(p2p_host *host, p2p_log_level level);
+/* As in p2p_config: NULL-terminated, NULL: any, not copied. For WebSockets that come. */
+P2P_API void p2p_host_set_ws_origins(p2p_host *host, const char *const *origins);
+P2P_API void p2p_host_set_stun_server(p2p_host *host, bool answers);
+
 /* --- protocols */
 
 /* The struct must outlive the host. EXISTS if one of its ids is taken, LIMIT. */

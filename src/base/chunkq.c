@@ -19,7 +19,12 @@ struct p2p_chunk {
 enum { CHUNK_DATA = sizeof(((p2p_chunk *)0)->data) };
 
 void p2p_chunk_pool_init(p2p_chunk_pool *pool, const p2p_mem *mem, size_t max_bytes) {
-    *pool = (p2p_chunk_pool){.mem = mem, .max = max_bytes / CHUNK_SIZE};
+    *pool = (p2p_chunk_pool){.mem = mem};
+    p2p_chunk_pool_set_max(pool, max_bytes);
+}
+
+void p2p_chunk_pool_set_max(p2p_chunk_pool *pool, size_t max_bytes) {
+    pool->max = max_bytes / CHUNK_SIZE;
 }
 
 void p2p_chunk_pool_deinit(p2p_chunk_pool *pool) {

@@ -20,6 +20,8 @@ typedef struct p2p_chunk_pool {
 } p2p_chunk_pool;
 
 void p2p_chunk_pool_init(p2p_chunk_pool *pool, const p2p_mem *mem, size_t max_bytes);
+/* Above a smaller maximum nothing more is given until enough has come back. */
+void p2p_chunk_pool_set_max(p2p_chunk_pool *pool, size_t max_bytes);
 void p2p_chunk_pool_deinit(p2p_chunk_pool *pool);
 
 /* Bytes that the chunks in queues take. */

@@ -359,6 +359,30 @@ void p2p_host_random(p2p_host *host, uint8_t *dst, size_t len) {
     p2p_env_random(&host->env, dst, len);
 }
 
+/* --- changes of the configuration --- */
+
+void p2p_host_set_limits(p2p_host *host, const p2p_limits *limits) {
+    host->limits = *limits;
+    p2p_chunk_pool_set_max(&host->env.chunks, limits->buffered_bytes);
+    p2p_peerstore_set_max(&host->swarm.peers, limits->peers, limits->addrs_per_peer);
+}
+
+void p2p_host_set_timeouts(p2p_host *host, const p2p_timeouts *timeouts) {
+    host->timeouts = *timeouts;
+}
+
+void p2p_host_set_log_level(p2p_host *host, p2p_log_level level) {
+    host->log.level = level;
+}
+
+void p2p_host_set_ws_origins(p2p_host *host, const char *const *origins) {
+    host->env.ws_origins = origins;
+}
+
+void p2p_host_set_stun_server(p2p_host *host, bool answers) {
+    host->env.no_stun_server = !answers;
+}
+
 /* --- HTTP and certificates of the web --- */
 
 void p2p_host_set_http_handler(p2p_host *host, p2p_http_fn fn, void *ctx) {

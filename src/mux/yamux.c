@@ -80,10 +80,8 @@ void p2p_yamux_detach(p2p_yamux_session *y, p2p_yamux_stream *s) {
 
 uint32_t p2p_yamux_window_start(const p2p_yamux_session *y) {
     size_t want = y->conn.env->limits->window_initial;
-    if (want > y->conn.env->limits->window_max)
-        want = y->conn.env->limits->window_max;
-    if (want > INT32_MAX)
-        want = INT32_MAX;
+    if (want > y->window_max)
+        want = y->window_max;
     return want > P2P_YAMUX_WINDOW_INITIAL ? (uint32_t)want : P2P_YAMUX_WINDOW_INITIAL;
 }
 
@@ -204,7 +202,7 @@ static void keep_alive(p2p_timer *timer, p2p_time now) {
         y->ping_due = true;
         p2p_wire_wake(y->layer.wire);
     }
-    p2p_timer_set(&env->timers, &y->timer, now + env->timeouts->keepalive);
+    p2p_timer_set(&env->timers, &y->timer, now + y->keepalive);
 }
 
 static p2p_err start(
@@ -228,8 +226,11 @@ static p2p_err start(
     y->next_id = initiator ? 1 : 2;
     /* The first thing that is sent anyway takes a ping with it, to learn the round-trip time. */
     y->ping_due = true;
-    if (env->timeouts->keepalive > 0)
-        p2p_timer_set(&env->timers, &y->timer, env->now + env->timeouts->keepalive);
+    y->window_max =
+        env->limits->window_max < INT32_MAX ? (uint32_t)env->limits->window_max : INT32_MAX;
+    y->keepalive = env->timeouts->keepalive;
+    if (y->keepalive > 0)
+        p2p_timer_set(&env->timers, &y->timer, env->now + y->keepalive);
     *layer = &y->layer;
     *conn = &y->conn;
     return P2P_OK;

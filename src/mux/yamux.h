@@ -50,6 +50,9 @@ typedef struct p2p_yamux_session {
     p2p_list sending; /* streams with data or an end to send and a window for it */
     p2p_buf owed;     /* encoded frames without a stream */
     p2p_timer timer;  /* keepalive; while failing, the end of patience */
+    /* As the limits and time-outs were when it began: both ends count on them. */
+    p2p_time keepalive;
+    uint32_t window_max;
 
     /* The frame that is being received. */
     uint8_t head[P2P_YAMUX_HEADER_LEN];

@@ -85,7 +85,7 @@ static void on_data(p2p_yamux_session *y, p2p_yamux_stream *s, const p2p_yamux_f
     /* What follows the end of a stream has no reader. */
     if (s != NULL && s->rx_ended)
         s = NULL;
-    size_t allowed = s != NULL ? s->recv_window : y->conn.env->limits->window_max;
+    size_t allowed = s != NULL ? s->recv_window : y->window_max;
     if (s == NULL && allowed < P2P_YAMUX_WINDOW_INITIAL)
         allowed = P2P_YAMUX_WINDOW_INITIAL;
     if (frame->length > allowed) {

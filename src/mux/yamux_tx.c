@@ -84,9 +84,8 @@ static void grow_window(p2p_yamux_session *y, p2p_yamux_stream *s) {
         y->ping_due = true;
     bool fast = s->updated != 0 && y->rtt != 0 && env->now - s->updated < 4 * y->rtt;
     bool room = env->chunks.used_count <= env->chunks.max / 2;
-    size_t max = env->limits->window_max < INT32_MAX ? env->limits->window_max : INT32_MAX;
-    if (fast && room && s->window < max)
-        s->window = s->window > max / 2 ? (uint32_t)max : s->window * 2;
+    if (fast && room && s->window < y->window_max)
+        s->window = s->window > y->window_max / 2 ? y->window_max : s->window * 2;
     s->updated = env->now;
 }
 

@@ -20,7 +20,7 @@ static void drop_addr(p2p_peerstore *store, p2p_known_peer *known, size_t index)
 static void drop_peer(p2p_peerstore *store, p2p_known_peer *known) {
     while (known->addr_count > 0)
         drop_addr(store, known, known->addr_count - 1);
-    p2p_mem_free(store->mem, known->addrs, store->addrs_max * sizeof known->addrs[0]);
+    p2p_mem_free(store->mem, known->addrs, known->addrs_max * sizeof known->addrs[0]);
     p2p_list_remove(&known->node);
     /* Peers whose hashes collide hang behind one another. */
     p2p_known_peer *first = p2p_map_get(&store->by_key, known->key);
@@ -38,9 +38,20 @@ static void drop_peer(p2p_peerstore *store, p2p_known_peer *known) {
     p2p_mem_free(store->mem, known, sizeof *known);
 }
 
+static void drop_oldest(p2p_peerstore *store) {
+    drop_peer(store, P2P_CONTAINER(store->order.next, p2p_known_peer, node));
+}
+
+void p2p_peerstore_set_max(p2p_peerstore *store, size_t max, size_t addrs_max) {
+    store->max = max;
+    store->addrs_max = addrs_max;
+    while (store->count > max)
+        drop_oldest(store);
+}
+
 void p2p_peerstore_deinit(p2p_peerstore *store) {
     while (!p2p_list_empty(&store->order))
-        drop_peer(store, P2P_CONTAINER(store->order.next, p2p_known_peer, node));
+        drop_oldest(store);
     p2p_map_deinit(&store->by_key);
 }
 
@@ -63,16 +74,17 @@ static p2p_known_peer *find_or_make(p2p_peerstore *store, const p2p_peer_id *pee
         return known;
     }
     if (store->count >= store->max && !p2p_list_empty(&store->order))
-        drop_peer(store, P2P_CONTAINER(store->order.next, p2p_known_peer, node));
+        drop_oldest(store);
     known = p2p_mem_alloc(store->mem, sizeof *known);
     if (known == NULL)
         return NULL;
     known->peer = *peer;
     known->key = key_of(store, peer);
     known->same_hash = p2p_map_get(&store->by_key, known->key);
-    known->addrs = p2p_mem_alloc(store->mem, store->addrs_max * sizeof known->addrs[0]);
+    known->addrs_max = store->addrs_max;
+    known->addrs = p2p_mem_alloc(store->mem, known->addrs_max * sizeof known->addrs[0]);
     if (known->addrs == NULL || p2p_map_put(&store->by_key, known->key, known) != P2P_OK) {
-        p2p_mem_free(store->mem, known->addrs, store->addrs_max * sizeof known->addrs[0]);
+        p2p_mem_free(store->mem, known->addrs, known->addrs_max * sizeof known->addrs[0]);
         p2p_mem_free(store->mem, known, sizeof *known);
         return NULL;
     }
@@ -93,7 +105,7 @@ static void make_room(p2p_peerstore *store, p2p_known_peer *known, p2p_time now)
     for (size_t i = known->addr_count; i-- > 0;)
         if (known->addrs[i].expires <= now)
             drop_addr(store, known, i);
-    if (known->addr_count < store->addrs_max)
+    if (known->addr_count < known->addrs_max)
         return;
     for (size_t i = 1; i < known->addr_count; i++)
         if (known->addrs[i].expires < known->addrs[oldest].expires)
@@ -113,7 +125,7 @@ void p2p_peerstore_add(p2p_peerstore *store, const p2p_peer_id *peer, const p2p_
         old->expires = old->expires > expires ? old->expires : expires;
         return;
     }
-    if (known->addr_count == store->addrs_max)
+    if (known->addr_count == known->addrs_max)
         make_room(store, known, now);
     uint8_t *copy = p2p_mem_copy(store->mem, p2p_multiaddr_bytes(addr));
     if (copy != NULL)

@@ -23,7 +23,7 @@ typedef struct p2p_known_peer {
     p2p_peer_id peer;
     p2p_list node; /* order of use */
     uint64_t key;
-    size_t addr_count;
+    size_t addr_count, addrs_max;
     p2p_known_addr *addrs;
     struct p2p_known_peer *same_hash;
 } p2p_known_peer;
@@ -31,12 +31,14 @@ typedef struct p2p_known_peer {
 typedef struct p2p_peerstore {
     const p2p_mem *mem;
     p2p_map by_key;
-    p2p_list order; /* least recently used first */
-    size_t count, max, addrs_max;
+    p2p_list order;               /* least recently used first */
+    size_t count, max, addrs_max; /* the last: of peers that become known */
 } p2p_peerstore;
 
 void p2p_peerstore_init(
     p2p_peerstore *store, const p2p_mem *mem, uint64_t seed, size_t max, size_t addrs_max);
+/* Too many peers: those that were not used for longest go. */
+void p2p_peerstore_set_max(p2p_peerstore *store, size_t max, size_t addrs_max);
 void p2p_peerstore_deinit(p2p_peerstore *store);
 /* Adds, or prolongs. When a peer has too many addresses the one that expires first goes. NO_MEMORY
  * loses it. */

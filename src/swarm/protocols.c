@@ -18,7 +18,7 @@ p2p_err p2p_swarm_add_protocol(p2p_swarm *swarm, const p2p_protocol *protocol, v
         if (p2p_swarm_find_protocol(swarm, id) != NULL)
             return P2P_ERR_EXISTS;
     }
-    if (swarm->protocol_count == max)
+    if (swarm->protocol_count >= max)
         return P2P_ERR_LIMIT;
     p2p_registered *grown = p2p_mem_resize(swarm->env->mem, swarm->protocols,
         swarm->protocol_count * sizeof *grown, (swarm->protocol_count + 1) * sizeof *grown);

@@ -9,12 +9,16 @@ import os
 import pathlib
 import re
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.request
 
 P2P = os.path.abspath(sys.argv.pop(1))
+TLS = pathlib.Path(__file__).resolve().parent / "tls"
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
 PATIENCE = 60  # seconds until a hang is one
 
@@ -128,15 +132,108 @@ class Config(unittest.TestCase):
         self.assertEqual(["quic-v1" in addr for addr in up["addrs"]], [True])
         self.assertTrue(up["page"])
 
-    def test_hang_up_looks_at_the_file_again(self):
-        self.file.write_text("no-page: true\nephemeral: true\nport: 0\n")
-        process, _ = self.up("--config", str(self.file))
-        for text, said in [("port: x\n", "line 1, column 7: port needs"), ("port: 0\n", "counts from the next start")]:
-            self.file.write_text(text)
-            process.send_signal(signal.SIGHUP)
-            self.assertIn(said, process.stderr.readline())
+    def told(self, process, what):
+        """The next line for programs of that type; the node's end fails the test."""
+        while (told := json.loads(process.stdout.readline()))["type"] != what:
+            pass
+        return told
+
+    def hang_up(self, process, text):
+        """The file says `text` now: the line about it for people, and the one for programs."""
+        self.file.write_text(text)
+        process.send_signal(signal.SIGHUP)
+        said = process.stderr.readline()
+        while "the page's files are not" in said or "the certificate in" in said:
+            said = process.stderr.readline()
+        if "was read again" not in said and "nothing has changed" not in said:
+            return said, None
+        told = self.told(process, "configuration")
+        self.assertEqual(told["file"], str(self.file))
+        return said, told
+
+    def limits(self, up):
+        with urllib.request.urlopen(up["page"] + "api/node", timeout=PATIENCE) as answer:
+            return {limit["name"]: limit["max"] for limit in json.load(answer)["limits"]}
+
+    def upgrade(self, up, origin):
+        """The first line of the answer to a page from `origin` that asks for a WebSocket."""
+        host, port = re.search(r"/ip4/([0-9.]+)/tcp/(\d+)/ws/", " ".join(up["addrs"])).groups()
+        with socket.create_connection((host, int(port)), PATIENCE) as s:
+            s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                      b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: " + origin.encode() + b"\r\n\r\n")
+            with s.makefile("rb") as answer:
+                return answer.readline().split()[1]
+
+    def test_hang_up_reads_the_file_again(self):
+        start = "ephemeral: true\npage: 127.0.0.1:0\nlisten: [/ip4/127.0.0.1/tcp/0/ws]\n"
+        self.file.write_text(start)
+        process, up = self.up("--config", str(self.file))
+        before = self.limits(up)
+        self.assertEqual(self.upgrade(up, "https://other.example"), b"101")
+
+        said, told = self.hang_up(process, start + "limits: {conns: 77, streams: 5}\nlog: error\nstun-server: false\n"
+                                  "timeouts: {idle: 60}\norigins: [https://our.example]\nmuxer: [mplex]\n")
+        self.assertEqual(said, f"p2p: {self.file} was read again; in use now: log, stun-server, origins, limits.conns, limits.streams, "
+                               "timeouts.idle; needs a restart: muxer\n")
+        self.assertEqual(told["restart"], ["muxer"])
+        self.assertEqual(len(told["applied"]), 6)
+        self.assertEqual(self.limits(up), {**before, "connections": 77, "streams": 5})
+        self.assertEqual(self.upgrade(up, "https://other.example"), b"403")
+        self.assertEqual(self.upgrade(up, "https://our.example"), b"101")
+
+        for bad, place in [("limits: {conns: 3, streams: 0}\n", "line 4, column 29: streams needs"), ("- x\n", "line 4, column 1: ")]:
+            said, _ = self.hang_up(process, start + bad)
+            self.assertIn(f"p2p: {self.file}, {place}", said)
+            self.assertEqual(self.limits(up)["connections"], 77)
+            self.assertEqual(self.upgrade(up, "https://other.example"), b"403")
+
+        _, told = self.hang_up(process, start + "limits: {conns: 78}\nopen: true\nlog: error\n")
+        self.assertEqual(told["applied"], ["stun-server", "origins", "limits.conns", "limits.streams", "timeouts.idle"])
+        self.assertEqual(told["restart"], ["open"])
+        self.assertEqual(self.limits(up), {**before, "connections": 78})
+        self.assertEqual(self.upgrade(up, "https://other.example"), b"101")
+        _, told = self.hang_up(process, start)
+        self.assertEqual((told["applied"], told["restart"]), (["log", "limits.conns"], []))
+        said, told = self.hang_up(process, start)
+        self.assertEqual(said, f"p2p: nothing has changed in {self.file}\n")
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(PATIENCE), 0)
+
+    def test_hang_up_takes_other_certificate_files(self):
+        def text(name):
+            return f"{without}tls-cert: {TLS}/{name}.crt\ntls-key: {TLS}/{name}.key\n"
+
+        def shown():
+            return ssl.get_server_certificate(("127.0.0.1", int(up["addrs"][0].split("/")[4])), timeout=PATIENCE)
+
+        without = "ephemeral: true\nno-page: true\nlisten: [/ip4/127.0.0.1/tcp/0/tls/ws]\n"
+        self.file.write_text(text("a"))
+        process, up = self.up("--config", str(self.file))
+        self.assertEqual(shown(), (TLS / "a.crt").read_text())
+        for name in ("b", "a", "b"):
+            _, told = self.hang_up(process, text(name))
+            self.assertEqual((told["applied"], told["restart"]), (["tls-cert", "tls-key"], []))
+            self.assertEqual(self.told(process, "certificate")["cert"], f"{TLS}/{name}.crt")
+            self.assertEqual(shown(), (TLS / f"{name}.crt").read_text())
+        for _ in range(2):
+            _, told = self.hang_up(process, without)
+            self.assertEqual((told["applied"], told["restart"]), ([], ["tls-cert", "tls-key"]))
+            self.assertEqual(self.told(process, "certificate")["cert"], f"{TLS}/b.crt")
+        self.assertEqual(shown(), (TLS / "b.crt").read_text())
+
+    def test_hang_up_finds_a_new_file_and_misses_an_old_one(self):
+        folder = self.home / "config" / "p2p"
+        self.file = folder / "config.yaml"
+        process, up = self.up("--ephemeral", "--page", "127.0.0.1:0", "--log", "error", "--listen", "/ip4/127.0.0.1/tcp/0")
+        before = self.limits(up)
+        folder.mkdir(parents=True)
+        said, told = self.hang_up(process, "limits: {peers: 9}\nlog: trace\nport: 1\n")  # the flags say the log and the port
+        self.assertEqual((told["applied"], told["restart"]), (["limits.peers"], []), said)
+        self.assertEqual(self.limits(up), {**before, "peers": 9})
+        self.file.unlink()
+        process.send_signal(signal.SIGHUP)
+        self.assertEqual(process.stderr.readline(), "p2p: there is no configuration file any more; in use now: limits.peers\n")
+        self.assertEqual(self.limits(up), before)
 
     def test_a_bad_one_stops_the_start(self):
         self.file.write_text("prt: 1\n")

@@ -497,15 +497,17 @@ static void origins_may_be_named(void **state) {
     (void)state;
     static const char *const OURS[] = {"https://example.org", NULL};
     static const char *const OTHERS[] = {"https://example.net", "null", NULL};
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 4; i++) {
         world w;
         node *a, *b;
         p2p_config config = P2P_CONFIG_DEFAULTS;
-        config.ws_origins = i == 0 ? OURS : OTHERS;
+        config.ws_origins = i % 2 == 0 ? OURS : OTHERS;
         start_shared(&w, &a, &b, &config);
+        if (i >= 2) /* another choice while it runs */
+            p2p_host_set_ws_origins(b->host, i == 2 ? OTHERS : NULL);
         raw_connect(a, b, UPGRADE, sizeof UPGRADE - 1);
         world_run(&w, P2P_SECOND);
-        check(raw_heard(i == 0 ? "HTTP/1.1 101 " : "HTTP/1.1 403 "));
+        check(raw_heard(i == 0 || i == 3 ? "HTTP/1.1 101 " : "HTTP/1.1 403 "));
         raw_close(&w);
         world_deinit(&w);
     }

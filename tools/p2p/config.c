@@ -31,13 +31,10 @@ typedef struct reader {
     yaml_document_t *document;
 } reader;
 
-/* What was loaded: the options point into the document. */
-static struct {
+struct cli_config_file {
     char path[PATH_MAX];
-    uint8_t bytes[CLI_CONFIG_MAX];
-    size_t len;
-    yaml_document_t document;
-} loaded;
+    yaml_document_t document; /* the options point into it */
+};
 
 /* --- the schema of what is no option --- */
 
@@ -336,12 +333,27 @@ static bool load(reader *r, const uint8_t *bytes, size_t len) {
 
 bool cli_config_load(cli_program *p, const char *path) {
     static uint8_t bytes[CLI_CONFIG_MAX + 1];
-    reader r = {p, path, &loaded.document};
-    if (!read_bytes(p, path, bytes, &loaded.len))
+    size_t len;
+    if (!read_bytes(p, path, bytes, &len))
         return false;
-    memcpy(loaded.bytes, bytes, loaded.len);
-    snprintf(loaded.path, sizeof loaded.path, "%s", path);
-    return load(&r, loaded.bytes, loaded.len);
+    p->config = calloc(1, sizeof *p->config);
+    if (p->config == NULL) {
+        cli_fail(p, "out of memory; close other programs and try again");
+        return false;
+    }
+    snprintf(p->config->path, sizeof p->config->path, "%s", path);
+    reader r = {p, path, &p->config->document};
+    return load(&r, bytes, len);
+}
+
+const char *cli_config_path(const cli_config_file *file) {
+    return file != NULL ? file->path : NULL;
+}
+
+void cli_config_free(cli_config_file *file) {
+    if (file != NULL)
+        yaml_document_delete(&file->document);
+    free(file);
 }
 
 const char *cli_config_default(char *path, size_t cap) {
@@ -355,80 +367,73 @@ const char *cli_config_default(char *path, size_t cap) {
     return access(path, F_OK) == 0 ? path : NULL;
 }
 
-bool cli_config_look_again(cli_program *p) {
-    static uint8_t bytes[CLI_CONFIG_MAX + 1];
-    static cli_program scratch;
-    yaml_document_t document = {0};
-    size_t len;
-    if (loaded.path[0] == 0)
-        return false;
-    scratch = (cli_program){.command = p->command, .out = p->out};
-    reader r = {&scratch, loaded.path, &document};
-    if (!read_bytes(&scratch, loaded.path, bytes, &len))
-        return true;
-    if (len == loaded.len && memcmp(bytes, loaded.bytes, len) == 0)
-        return false;
-    if (load(&r, bytes, len))
-        cli_note(&p->out, CLI_YELLOW,
-            "p2p: %.300s has changed and is good; it counts from the next start", loaded.path);
-    yaml_document_delete(&document);
-    return true;
-}
-
 /* --- p2p config --- */
 
-static void show_text(const char *name, const char *value) {
-    if (value == NULL) {
-        printf("# %s:\n", name);
-        return;
-    }
-    printf("%s: \"", name);
+/* As YAML reads it again, on one line whatever is in it. */
+static void show_quoted(FILE *to, const char *value) {
+    putc('"', to);
     for (; *value != 0; value++)
-        printf(*value == '"' || *value == '\\' ? "\\%c" : "%c", *value);
-    printf("\"\n");
+        fprintf(to,
+            (unsigned char)*value < ' '       ? "\\x%02x"
+            : *value == '"' || *value == '\\' ? "\\%c"
+                                              : "%c",
+            *value);
+    putc('"', to);
 }
 
-static void show_list(const char *name, const char *const *values, size_t count) {
-    printf("%s%s: [", count > 0 ? "" : "# ", name);
-    for (size_t i = 0; i < count; i++)
-        printf("%s\"%s\"", i > 0 ? ", " : "", values[i]);
-    printf("]\n");
+static void show_text(FILE *to, const char *name, const char *value) {
+    fprintf(to, "%s%s:%s", value == NULL ? "# " : "", name, value == NULL ? "" : " ");
+    if (value != NULL)
+        show_quoted(to, value);
+    putc('\n', to);
 }
 
-static void show_plugins(const cli_options *o) {
+static void show_list(FILE *to, const char *name, const char *const *values, size_t count) {
+    fprintf(to, "%s%s: [", count > 0 ? "" : "# ", name);
+    for (size_t i = 0; i < count; i++) {
+        fputs(i > 0 ? ", " : "", to);
+        show_quoted(to, values[i]);
+    }
+    fputs("]\n", to);
+}
+
+static void show_plugins(const cli_options *o, FILE *to) {
     const char *names[CLI_LIST_MAX];
     size_t count = 0;
     for (; o->security[count] != NULL; count++)
         names[count] = cli_plugin_name(o->security[count]);
-    show_list("security", names, count);
+    show_list(to, "security", names, count);
     for (count = 0; o->muxers[count] != NULL; count++)
         names[count] = cli_plugin_name(o->muxers[count]);
-    show_list("muxer", names, count);
+    show_list(to, "muxer", names, count);
 }
 
-static void show(const cli_options *o) {
+void cli_config_show(const cli_options *o, FILE *to) {
     static const char *const LEVELS[] = {"off", "error", "warn", "info", "debug", "trace"};
-    show_list("listen", o->listen, o->listen_count);
-    printf("%sport: %llu\n", o->port_given ? "" : "# ", (unsigned long long)o->port);
-    show_text("key", o->key);
-    show_text("tls-cert", o->tls_cert);
-    show_text("tls-key", o->tls_key);
-    show_text("page", o->page);
-    show_text("web", o->web);
-    show_text("qlog", o->qlog);
-    printf("ephemeral: %s\nno-page: %s\nopen: %s\nhello-stdin: %s\njson: %s\nlog: %s\n",
+    show_list(to, "listen", o->listen, o->listen_count);
+    if (o->port_given)
+        fprintf(to, "port: %llu\n", (unsigned long long)o->port);
+    else
+        fputs("# port:\n", to);
+    show_text(to, "key", o->key);
+    show_text(to, "tls-cert", o->tls_cert);
+    show_text(to, "tls-key", o->tls_key);
+    show_text(to, "page", o->page);
+    show_text(to, "web", o->web);
+    show_text(to, "qlog", o->qlog);
+    fprintf(to, "ephemeral: %s\nno-page: %s\nopen: %s\nhello-stdin: %s\njson: %s\nlog: %s\n",
         o->ephemeral ? "true" : "false", o->no_page ? "true" : "false", o->open ? "true" : "false",
         o->hello_stdin ? "true" : "false", o->json ? "true" : "false", LEVELS[o->log]);
-    show_plugins(o);
-    printf("stun-server: %s\n", o->no_stun_server ? "false" : "true");
-    show_list("origins", o->origins, o->origin_count);
-    printf("limits:\n");
+    show_plugins(o, to);
+    fprintf(to, "stun-server: %s\n", o->no_stun_server ? "false" : "true");
+    show_list(to, "origins", o->origins, o->origin_count);
+    fprintf(to, "limits:\n");
     for (size_t i = 0; i < P2P_COUNT(LIMITS); i++)
-        printf("  %s: %zu\n", LIMITS[i].name,
+        fprintf(to, "  %s: %zu\n", LIMITS[i].name,
             *(const size_t *)((const char *)&o->limits + LIMITS[i].offset));
-    printf("timeouts: # seconds\n");
+    fprintf(to, "timeouts: # seconds\n");
     for (size_t i = 0; i < P2P_COUNT(TIMEOUTS); i++)
-        printf("  %s: %llu\n", TIMEOUTS[i].name,
+        fprintf(to, "  %s: %llu\n", TIMEOUTS[i].name,
             (unsigned long long)(*(const p2p_time *)((const char *)&o->timeouts +
                                                      TIMEOUTS[i].offset) /
                                  P2P_SECOND));
@@ -453,11 +458,11 @@ int cli_config(cli_program *p) {
     char *args[] = {(char *)"up", (char *)"--config", (char *)file};
     up.command = &cli_up;
     up.out = p->out;
-    if (!cli_parse(&up, file != NULL ? 3 : 1, args))
-        return up.status;
-    if (checks)
+    bool good = cli_parse(&up, file != NULL ? 3 : 1, args);
+    if (good && checks)
         cli_say(&p->out, CLI_GREEN, "%s is good", file);
-    else
-        show(&up.options);
-    return CLI_DONE;
+    else if (good)
+        cli_config_show(&up.options, stdout);
+    cli_config_free(up.config);
+    return good ? CLI_DONE : up.status;
 }

@@ -3,17 +3,20 @@
 #ifndef P2P_TOOL_CONFIG_H
 #define P2P_TOOL_CONFIG_H
 
+#include <stdio.h>
+
 #include "program.h"
 
 enum { CLI_CONFIG_MAX = 64 * 1024 };
 
-/* Reads the file into p->options; false after one sentence that names line and column. What the
- * options then point to lasts as long as the process. */
+/* Reads the file into p->options, which point into p->config then; false after one sentence that
+ * names line and column. */
 bool cli_config_load(cli_program *p, const char *path);
+const char *cli_config_path(const cli_config_file *file); /* NULL: of none */
+void cli_config_free(cli_config_file *file);
 /* The file that is read when none is named; NULL: there is none. */
 const char *cli_config_default(char *path, size_t cap);
-/* For SIGHUP: looks whether the file that was loaded is still good and what it was, and says what
- * became of it. False when that is nothing. */
-bool cli_config_look_again(cli_program *p);
+/* All settings, a line each, in the same order whatever they are. */
+void cli_config_show(const cli_options *o, FILE *to);
 
 #endif

@@ -10,7 +10,7 @@
 #include <openssl/crypto.h>
 #include <uv.h>
 
-#include "program.h"
+#include "config.h"
 
 static const cli_command KEY = {.name = "key",
     .operands = "new|show FILE",
@@ -149,6 +149,7 @@ int main(int argc, char **argv) {
     if (about_it)
         p.command = &HELP;
     int status = about_it ? run(&p, 2, about) : run(&p, argc - 1, argv + 1);
+    cli_config_free(p.config);
     if (!cli_out_flush(&p.out)) {
         cli_fail(&p, "not all could be written to standard output: %s", strerror(errno));
         status = CLI_FAILED;

@@ -48,6 +48,7 @@ typedef struct cli_options {
 } cli_options;
 
 typedef struct cli_program cli_program;
+typedef struct cli_config_file cli_config_file; /* config.h */
 struct uv_loop_s;
 
 typedef struct cli_command {
@@ -72,6 +73,7 @@ typedef struct cli_command {
 struct cli_program {
     const cli_command *command;
     cli_options options;
+    cli_config_file *config; /* what some options point into; NULL: no file was read */
     cli_out out;
     int status;
     const char *place; /* where the value stands that is read now; NULL: on the command line */

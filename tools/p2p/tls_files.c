@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -87,9 +88,31 @@ static void say(cli_program *p, bool good, const char *why) {
 
 /* --- watching --- */
 
+static void changed(
+    uv_fs_poll_t *poll, int status, const uv_stat_t *before, const uv_stat_t *after);
+
+/* The files that the options name, which may be others than before. */
+static void watch(cli_tls_files *own) {
+    const cli_options *o = &own->program->options;
+    const char *const paths[] = {o->tls_cert, o->tls_key};
+    bool good = true;
+    for (size_t i = 0; i < P2P_COUNT(own->polls); i++) {
+        char now[PATH_MAX];
+        size_t len = sizeof now;
+        if (uv_fs_poll_getpath(&own->polls[i], now, &len) == 0 && strcmp(now, paths[i]) == 0)
+            continue;
+        uv_fs_poll_stop(&own->polls[i]);
+        good = uv_fs_poll_start(&own->polls[i], changed, paths[i], LOOK_MS) == 0 && good;
+    }
+    if (!good)
+        cli_note(&own->program->out, CLI_YELLOW,
+            "p2p: %.400s cannot be watched; start again when it has changed", o->tls_cert);
+}
+
 static void reload(uv_timer_t *timer) {
     cli_tls_files *own = timer->data;
     char why[WHY_MAX];
+    watch(own);
     bool good = load(own->program, p2p_node_host(own->node), why);
     say(own->program, good, why);
     p2p_node_kick(own->node);
@@ -114,7 +137,6 @@ static void hung_up(uv_signal_t *signal, int number) {
 }
 
 bool cli_tls_files_start(cli_tls_files *own, cli_program *p, p2p_node *node, uv_loop_t *loop) {
-    const char *const paths[] = {p->options.tls_cert, p->options.tls_key};
     char why[WHY_MAX];
     if (!load(p, p2p_node_host(node), why)) {
         cli_fail(p, "%s; give PEM files with --tls-cert and --tls-key", why);
@@ -125,18 +147,15 @@ bool cli_tls_files_start(cli_tls_files *own, cli_program *p, p2p_node *node, uv_
     own->hangup.data = own->settled.data = own;
     uv_timer_init(loop, &own->settled);
     uv_signal_init(loop, &own->hangup);
-    bool good = uv_signal_start(&own->hangup, hung_up, SIGHUP) == 0;
+    (void)uv_signal_start(&own->hangup, hung_up, SIGHUP);
     for (size_t i = 0; i < P2P_COUNT(own->polls); i++) {
         own->polls[i].data = own;
         uv_fs_poll_init(loop, &own->polls[i]);
-        good = uv_fs_poll_start(&own->polls[i], changed, paths[i], LOOK_MS) == 0 && good;
         uv_unref((uv_handle_t *)&own->polls[i]);
     }
+    watch(own);
     uv_unref((uv_handle_t *)&own->hangup);
     uv_unref((uv_handle_t *)&own->settled);
-    if (!good)
-        cli_note(&p->out, CLI_YELLOW,
-            "p2p: %.400s cannot be watched; start again when it has changed", p->options.tls_cert);
     return true;
 }
 

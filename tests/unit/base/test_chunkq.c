@@ -160,6 +160,22 @@ static void without_memory_it_takes_less(void **state) {
     sweep_allocations(append_much, NULL);
 }
 
+static void a_smaller_maximum_waits_until_enough_came_back(void **state) {
+    (void)state;
+    p2p_chunk_pool pool;
+    faulty_mem mem;
+    p2p_chunkq queue = {0};
+    start(&pool, &mem, 4 * BIG);
+    check(p2p_chunkq_append(&queue, &pool, p2p_bytes_of(pattern, BIG)) == BIG);
+    p2p_chunk_pool_set_max(&pool, BIG / 2);
+    check(p2p_chunkq_append(&queue, &pool, p2p_bytes_of(pattern, BIG)) < BIG / 8);
+    p2p_chunkq_consume(&queue, &pool, BIG);
+    check(p2p_chunkq_append(&queue, &pool, p2p_bytes_of(pattern, BIG)) > BIG / 8);
+    check(p2p_chunk_pool_used(&pool) <= BIG / 2);
+    p2p_chunkq_clear(&queue, &pool);
+    stop(&pool, &mem);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_come_out_as_they_went_in_for_any_pieces),
@@ -168,6 +184,7 @@ int main(void) {
         cmocka_unit_test(the_pool_gives_no_more_than_its_maximum),
         cmocka_unit_test(freed_chunks_are_used_again),
         cmocka_unit_test(without_memory_it_takes_less),
+        cmocka_unit_test(a_smaller_maximum_waits_until_enough_came_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

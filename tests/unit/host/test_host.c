@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include <p2p/perf.h>
 #include <p2p/ping.h>
 
 #include "sim/world.h"
@@ -275,6 +276,99 @@ static void what_is_in_use_can_be_asked(void **state) {
     stop();
 }
 
+static void smaller_limits_keep_what_exists_and_larger_ones_let_more_in(void **state) {
+    (void)state;
+    start(NULL);
+    node *others[3];
+    world_listen(a, "/tcp/4001");
+    for (size_t i = 0; i < 3; i++) {
+        others[i] = world_add(&w, NULL);
+        world_link(&w, others[i], a, &(link){.latency = P2P_MILLISECOND});
+        p2p_limits limits = *p2p_host_limits(a->host);
+        limits.conns_inbound = i == 1 ? 1 : 2;
+        p2p_host_set_limits(a->host, &limits);
+        check(p2p_host_limits(a->host)->conns_inbound == limits.conns_inbound);
+        world_dial(others[i], a);
+        world_run(&w, 20 * P2P_SECOND);
+    }
+    check(others[0]->connected == 1 && others[0]->disconnected == 0);
+    check(others[1]->connected == 0);
+    check(others[2]->connected == 1);
+    check(a->connected == 2);
+    stop();
+}
+
+static bool perf_done;
+
+static void on_perf(void *ctx, p2p_perf *perf, const p2p_perf_progress *progress) {
+    (void)ctx;
+    (void)perf;
+    perf_done = progress->done;
+    check_ok(progress->err);
+}
+
+/* What both ends count on (windows, keepalive) is as it was when a connection began. */
+static void a_connection_survives_every_change(void **state) {
+    (void)state;
+
+    enum { LEN = 64 << 20 };
+
+    start(NULL);
+    node *b = world_add(&w, NULL);
+    world_link(&w, a, b, &(link){.latency = 20 * P2P_MILLISECOND, .rate = 100 << 20});
+    check_ok(p2p_host_add_protocol(b->host, &p2p_perf_protocol, NULL));
+    world_listen(b, "/tcp/4001");
+    world_dial(a, b);
+    world_run(&w, P2P_SECOND);
+    p2p_perf *perf;
+    perf_done = false;
+    check_ok(p2p_perf_start(&perf, a->last_conn, LEN, LEN, 0, on_perf, NULL));
+    world_pump(a);
+    world_run(&w, P2P_SECOND / 4);
+    check(!perf_done);
+    p2p_limits limits = *p2p_host_limits(b->host);
+    p2p_timeouts timeouts = p2p_config_defaults.timeouts;
+    limits.window_initial = limits.window_max = limits.conn_window_max = 256 * 1024;
+    limits.buffered_bytes = 1 << 20;
+    limits.write_buffer = 4096;
+    limits.streams = limits.conns = limits.conns_per_peer = limits.protocols = 0;
+    timeouts.keepalive = 0;
+    p2p_host_set_limits(b->host, &limits);
+    p2p_host_set_timeouts(b->host, &timeouts);
+    p2p_host_set_limits(a->host, &limits);
+    p2p_host_set_timeouts(a->host, &timeouts);
+    world_run(&w, 200 * P2P_SECOND);
+    check(perf_done);
+    check(a->disconnected == 0 && b->disconnected == 0);
+    p2p_protocol more = {.size = sizeof more, .ids = (const char *const[]){"/x", NULL}};
+    check_err(P2P_ERR_LIMIT, p2p_host_add_protocol(b->host, &more, NULL));
+    stop();
+}
+
+static size_t log_lines;
+
+static void note_line(void *ctx, const p2p_log_line *line) {
+    (void)ctx;
+    check(line->level <= P2P_LOG_TRACE);
+    log_lines++;
+}
+
+static void the_log_level_can_change(void **state) {
+    (void)state;
+    p2p_config config = P2P_CONFIG_DEFAULTS;
+    config.log = (p2p_log){note_line, NULL, P2P_LOG_OFF};
+    start(&config);
+    p2p_multiaddr nobody = parse("/ip4/10.0.0.2/tcp/1");
+    log_lines = 0;
+    for (int i = 0; i < 2; i++) {
+        p2p_host_set_log_level(a->host, i == 0 ? P2P_LOG_OFF : P2P_LOG_DEBUG);
+        check_ok(p2p_host_dial(a->host, NULL, &nobody, 1, NULL, NULL));
+        world_run(&w, 60 * P2P_SECOND);
+        check((log_lines > 0) == (i == 1));
+    }
+    stop();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_configuration_without_identity_or_random_is_invalid),
@@ -288,6 +382,9 @@ int main(void) {
         cmocka_unit_test(addresses_of_peers_are_kept),
         cmocka_unit_test(the_peer_and_the_addresses_must_agree),
         cmocka_unit_test(what_is_in_use_can_be_asked),
+        cmocka_unit_test(smaller_limits_keep_what_exists_and_larger_ones_let_more_in),
+        cmocka_unit_test(a_connection_survives_every_change),
+        cmocka_unit_test(the_log_level_can_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -139,6 +139,29 @@ static void a_store_without_room_keeps_nothing(void **state) {
     stop();
 }
 
+static void a_smaller_store_keeps_those_used_last(void **state) {
+    (void)state;
+    start(4, 4);
+    for (unsigned peer = 1; peer <= 4; peer++)
+        for (unsigned port = 1; port <= 4; port++)
+            add(peer, port, 100, 0);
+    p2p_peerstore_set_max(&store, 2, 2);
+    check(store.count == 2 && count(2, false, 0) == 0);
+    check(count(3, false, 0) == 4 && count(4, false, 0) == 4);
+    for (unsigned port = 1; port <= 4; port++)
+        add(5, port, 100, 0);
+    check(count(3, false, 0) == 0 && count(5, false, 0) == 2);
+    p2p_peerstore_set_max(&store, 3, 8);
+    for (unsigned port = 1; port <= 9; port++) {
+        add(5, port, 100 + port, 0);
+        add(6, port, 100 + port, 0);
+    }
+    check(count(4, false, 0) == 4 && count(5, false, 0) == 2 && count(6, false, 0) == 8);
+    p2p_peerstore_set_max(&store, 0, 0);
+    check(store.count == 0);
+    stop();
+}
+
 static p2p_err fill(const p2p_mem *given, void *ctx) {
     (void)ctx;
     p2p_peerstore_init(&store, given, 77, 8, 3);
@@ -162,6 +185,7 @@ int main(void) {
         cmocka_unit_test(the_peer_touched_longest_ago_makes_room),
         cmocka_unit_test(failures_wait_longer_and_longer_up_to_five_minutes),
         cmocka_unit_test(a_store_without_room_keeps_nothing),
+        cmocka_unit_test(a_smaller_store_keeps_those_used_last),
         cmocka_unit_test(without_memory_it_forgets_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../config.h"
 #include "up.h"
 
 /* sd_notify(3): one datagram to a socket whose path, or abstract name behind an @, is in
@@ -32,7 +31,7 @@ void up_notify(const char *state) {
 
 /*
  * SIGHUP means that the terminal is gone, then it is over; or, from a person or systemd, that files
- * are to be read again: that is the affair of those who read them (tls_files.c).
+ * are to be read again: the configuration here, certificates by tls_files.c.
  */
 static void hung_up(uv_signal_t *hangup, int number) {
     up *u = hangup->data;
@@ -41,8 +40,8 @@ static void hung_up(uv_signal_t *hangup, int number) {
         p2p_node_catch_up(u->node);
         up_finish(u);
         p2p_node_kick(u->node);
-    } else if (!cli_config_look_again(u->program) && u->program->options.tls_cert == NULL) {
-        cli_note(&u->program->out, CLI_PLAIN, "p2p: there is nothing to read again");
+    } else {
+        up_reload(u);
     }
 }
 

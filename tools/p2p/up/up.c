@@ -220,6 +220,7 @@ static int run(cli_program *p) {
     char key[PATH_MAX];
     int lock;
     u->program = p;
+    u->configured = u->in_force = p->options;
     u->started_ms = up_wall_ms();
     allow_descriptors();
     u->http.web = -1;
@@ -229,6 +230,7 @@ static int run(cli_program *p) {
         return p->status;
     if (up_listen_choose(u))
         (void)cli_run(p);
+    up_reload_free(u);
     if (lock >= 0)
         close(lock);
     return p->status;

@@ -29,8 +29,12 @@ struct up {
     up_hello hello;
     up_http http;
     up_event_streams events;
-    uint64_t addrs_hash; /* of the addresses told last */
-    bool terminal;       /* standard input was one at the start */
+    uint64_t addrs_hash;         /* of the addresses told last */
+    cli_options configured;      /* at the start */
+    cli_options in_force;        /* the last good ones */
+    cli_config_file *read_again; /* where they come from; NULL: from the start */
+    char *tls_cert, *tls_key;    /* those of program->options, if they moved */
+    bool terminal;               /* standard input was one at the start */
     uv_signal_t hangup;
     cli_pipe typed; /* standard input */
     bool typing;
@@ -46,6 +50,11 @@ void up_finish(up *u);
 /* home.c: settles options.key: the file in the user's data directory, made when there is none, and
  * locked (*lock, a descriptor to keep open). False after one sentence. */
 bool up_home_key(cli_program *p, char *path, size_t cap, int *lock);
+
+/* reload.c: reads the configuration again, takes what can be taken, and says what was and what
+ * needs a restart. A file that is bad changes nothing. */
+void up_reload(up *u);
+void up_reload_free(up *u);
 
 /* print.c: what people read. */
 void up_print_start(up *u);
