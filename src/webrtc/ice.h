@@ -43,6 +43,8 @@ typedef struct p2p_ice_path {
     p2p_sockaddr local, remote;
 } p2p_ice_path;
 
+bool p2p_ice_same_address(const p2p_sockaddr *a, const p2p_sockaddr *b);
+
 typedef struct p2p_ice_config {
     p2p_ice_credentials credentials; /* copied; the remote half may come later */
     bool lite;

@@ -77,7 +77,6 @@ struct p2p_ice {
 #define ICE_NONE SIZE_MAX
 
 /* ice.c */
-bool p2p_ice_same_address(const p2p_sockaddr *a, const p2p_sockaddr *b);
 ice_pair *p2p_ice_find_pair(
     const p2p_ice *ice, const p2p_sockaddr *local, const p2p_sockaddr *remote);
 /* A new pair, in place of the least useful one when the table is full. NULL: no room. */

@@ -262,6 +262,7 @@ static p2p_err make(p2p_webrtc_peer **out, const p2p_webrtc_peer_config *config)
     peer->user.opened = socket_opened;
     peer->user.closed = socket_closed;
     peer->sender.draw = p2p_webrtc_peer_draw;
+    peer->question.again_at = P2P_NEVER;
     p2p_err err = p2p_timers_expect(&env->timers, &peer->timer, p2p_webrtc_peer_on_time);
     if (err != P2P_OK) {
         p2p_mem_free(env->mem, peer, sizeof *peer);
@@ -363,7 +364,7 @@ p2p_time p2p_webrtc_peer_rtt(const p2p_webrtc_peer *peer) {
 
 void p2p_webrtc_peer_path(const p2p_webrtc_peer *peer, p2p_ice_path *path) {
     *path = (p2p_ice_path){.remote = peer->remote};
-    bool some = p2p_ice_selected(peer->ice, path);
+    bool some = p2p_webrtc_peer_data_path(peer, path);
     (void)some;
     if (path->local.family == 0 && peer->user.sock != NULL)
         path->local = *p2p_udp_local(peer->user.sock);

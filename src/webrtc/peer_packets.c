@@ -32,6 +32,7 @@ static void arm(p2p_webrtc_peer *peer, p2p_time not_before) {
         at = earlier(at, p2p_dtls_deadline(peer->dtls));
     if (peer->channels != NULL)
         at = earlier(at, p2p_sctp_deadline(p2p_datachannels_sctp(peer->channels)));
+    at = earlier(at, peer->question.again_at);
     p2p_timer_set(&peer->env->timers, &peer->timer, at > not_before ? at : not_before);
 }
 
@@ -62,16 +63,18 @@ void p2p_webrtc_peer_on_time(p2p_timer *timer, p2p_time now) {
 /* --- in --- */
 
 /* A dialler has one socket and does not care by which of the machine's addresses it was reached. */
-static p2p_sockaddr local_of(const p2p_webrtc_peer *peer, const p2p_input *from) {
-    return peer->outbound ? (p2p_sockaddr){0} : from->local;
+static p2p_ice_path path_of(const p2p_webrtc_peer *peer, const p2p_input *from) {
+    return (p2p_ice_path){
+        .remote = from->remote, .local = peer->outbound ? (p2p_sockaddr){0} : from->local};
 }
 
 bool p2p_webrtc_peer_on_stun(p2p_webrtc_target *target, p2p_bytes packet, const p2p_input *from) {
     p2p_webrtc_peer *peer = P2P_CONTAINER(target, p2p_webrtc_peer, target);
-    p2p_sockaddr local = local_of(peer, from);
-    if (p2p_ice_input(peer->ice, packet, &from->remote, &local, peer->env->now) != P2P_OK)
+    p2p_ice_path path = path_of(peer, from);
+    if (p2p_ice_input(peer->ice, packet, &path.remote, &path.local, peer->env->now) != P2P_OK)
         return false;
     peer->received += packet.len;
+    p2p_webrtc_peer_heard(peer, &path, packet.len, false);
     p2p_webrtc_peer_settle(peer);
     return true;
 }
@@ -80,26 +83,31 @@ void p2p_webrtc_peer_on_dtls(
     p2p_webrtc_target *target, uint8_t *data, size_t len, const p2p_input *from) {
     p2p_webrtc_peer *peer = P2P_CONTAINER(target, p2p_webrtc_peer, target);
     p2p_time now = peer->env->now;
-    p2p_sockaddr local = local_of(peer, from);
-    if (!p2p_ice_accepts(peer->ice, &from->remote, &local))
+    p2p_ice_path path = path_of(peer, from);
+    if (!p2p_ice_accepts(peer->ice, &path.remote, &path.local))
         return;
     if (peer->dtls == NULL && (peer->dtls_client || p2p_webrtc_peer_start_dtls(peer) != P2P_OK))
         return; /* the peer repeats its hello */
     peer->received += len;
+    if (!peer->proven)
+        peer->path = path; /* the last of them completes the handshake */
     size_t at = 0;
     p2p_bytes plain;
+    bool answered = false;
     while (!peer->over && peer->failure == P2P_OK &&
            p2p_dtls_input(peer->dtls, data, len, &at, &plain, now) == P2P_OK) {
-        p2p_ice_heard(peer->ice, &from->remote, &local, now);
+        p2p_ice_heard(peer->ice, &path.remote, &path.local, now);
         /* The peer's first data may come with the last flight of its handshake. */
         if (peer->channels == NULL)
             p2p_webrtc_peer_settle(peer);
         if (peer->channels == NULL || peer->over)
             break;
-        p2p_err err = p2p_sctp_input(
-            p2p_datachannels_sctp(peer->channels), data + (plain.ptr - data), plain.len, now);
+        p2p_sctp *sctp = p2p_datachannels_sctp(peer->channels);
+        p2p_err err = p2p_sctp_input(sctp, data + (plain.ptr - data), plain.len, now);
         (void)err; /* `ended` told */
+        answered = answered || p2p_sctp_answered(sctp, peer->question.nonce);
     }
+    p2p_webrtc_peer_heard(peer, &path, len, answered);
     p2p_webrtc_peer_settle(peer);
 }
 
@@ -189,7 +197,12 @@ bool p2p_webrtc_peer_draw(
         p2p_udp_want(sender);
         return true;
     }
-    if (peer->dtls == NULL || !p2p_ice_selected(peer->ice, &path)) {
+    if (p2p_webrtc_peer_draw_question(peer, dst, cap, &len, &path)) {
+        to(out, &path, len);
+        p2p_udp_want(sender);
+        return true;
+    }
+    if (peer->dtls == NULL || !p2p_webrtc_peer_data_path(peer, &path)) {
         arm(peer, 0);
         return false;
     }
@@ -224,7 +237,7 @@ void p2p_webrtc_peer_say_goodbye(p2p_webrtc_peer *peer) {
     uint8_t datagram[P2P_WEBRTC_DATAGRAM_MAX];
     p2p_ice_path path;
     size_t len;
-    if (peer->dtls == NULL || peer->user.sock == NULL || !p2p_ice_selected(peer->ice, &path) ||
+    if (peer->dtls == NULL || peer->user.sock == NULL || !p2p_webrtc_peer_data_path(peer, &path) ||
         p2p_dtls_get_state(peer->dtls) != P2P_DTLS_OPEN)
         return;
     p2p_err err = P2P_OK;

@@ -23,7 +23,8 @@ typedef struct p2p_sctp p2p_sctp;
 enum {
     P2P_SCTP_PORT = 5000, /* both ends; RFC 8831 leaves it to SDP, and everybody says 5000 */
     P2P_SCTP_MTU_MIN = 512,
-    P2P_SCTP_MTU_MAX = 9000
+    P2P_SCTP_MTU_MAX = 9000,
+    P2P_SCTP_NONCE = 8
 };
 
 /* A part of a user message, as soon as it is in order. The parts of an ordered message come one
@@ -98,6 +99,12 @@ p2p_err p2p_sctp_input(p2p_sctp *a, uint8_t *packet, size_t len, p2p_time now);
  * `mtu`. */
 P2P_NODISCARD p2p_err p2p_sctp_output(
     p2p_sctp *a, uint8_t *dst, size_t cap, size_t *len, p2p_time now);
+/* A packet of its own that asks the peer to send this nonce back (HEARTBEAT, RFC 9260
+ * section 3.3.5): whoever does has received it, and is the peer. cap as above. STATE: not open. */
+P2P_NODISCARD p2p_err p2p_sctp_ask(
+    p2p_sctp *a, uint8_t *dst, size_t cap, size_t *len, const uint8_t nonce[P2P_SCTP_NONCE]);
+/* Whether the packet that was given last had the answer to it. */
+bool p2p_sctp_answered(const p2p_sctp *a, const uint8_t nonce[P2P_SCTP_NONCE]);
 /* When to call p2p_sctp_tick; P2P_NEVER if nothing is waited for. */
 p2p_time p2p_sctp_deadline(const p2p_sctp *a);
 p2p_err p2p_sctp_tick(p2p_sctp *a, p2p_time now);

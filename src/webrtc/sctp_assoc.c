@@ -176,6 +176,15 @@ static p2p_err on_error(p2p_sctp *a, p2p_bytes body) {
     return P2P_OK;
 }
 
+static void on_heartbeat_ack(p2p_sctp *a, p2p_bytes body) {
+    p2p_cursor c = p2p_cursor_of(body);
+    p2p_sctp_param info;
+    a->answered = p2p_sctp_param_next(&c, &info) && info.type == SCTP_PARAM_HEARTBEAT &&
+                  info.value.len == sizeof a->answer;
+    if (a->answered)
+        memcpy(a->answer, info.value.ptr, sizeof a->answer);
+}
+
 /* False in *go_on: the rest of the packet must be left alone. */
 static p2p_err dispatch(p2p_sctp *a, const p2p_sctp_chunk *chunk, p2p_time now, bool *go_on) {
     switch (chunk->type) {
@@ -208,6 +217,7 @@ static p2p_err dispatch(p2p_sctp *a, const p2p_sctp_chunk *chunk, p2p_time now, 
     case SCTP_FORWARD_TSN:
         return p2p_sctp_on_forward_tsn(a, chunk->body);
     case SCTP_HEARTBEAT_ACK:
+        on_heartbeat_ack(a, chunk->body);
         return P2P_OK;
     default:
         *go_on = skip_unknown(a, chunk);
@@ -249,6 +259,7 @@ p2p_err p2p_sctp_input(p2p_sctp *a, uint8_t *packet, size_t len, p2p_time now) {
     if (a->state == SCTP_DEAD)
         return P2P_OK;
     a->packets_in++;
+    a->answered = false;
     if (len < SCTP_HEADER + SCTP_CHUNK_HEADER || p2p_load16(packet) != P2P_SCTP_PORT ||
         p2p_load16(packet + 2) != P2P_SCTP_PORT || !checksum_good(a, packet, len)) {
         a->dropped++;
@@ -303,26 +314,58 @@ static void write_packet(p2p_sctp *a, p2p_writer *w, uint32_t *tag, bool *checks
         p2p_sctp_tx_write(a, w, now);
 }
 
+static p2p_writer begin_packet(const p2p_sctp *a, uint8_t *dst) {
+    p2p_writer w = p2p_writer_of(dst, a->config.mtu);
+    w.len = SCTP_HEADER;
+    return w;
+}
+
+static size_t finish_packet(p2p_sctp *a, const p2p_writer *w, uint32_t tag, bool checksum) {
+    uint8_t *head = w->base;
+    INVARIANT(w->len <= w->cap);
+    p2p_store16(head, P2P_SCTP_PORT);
+    p2p_store16(head + 2, P2P_SCTP_PORT);
+    p2p_store32(head + 4, tag);
+    p2p_store32(head + 8, 0);
+    if (checksum)
+        store_checksum(head + 8, p2p_crc32c(head, w->len));
+    a->packets_out++;
+    return w->len;
+}
+
 p2p_err p2p_sctp_output(p2p_sctp *a, uint8_t *dst, size_t cap, size_t *len, p2p_time now) {
     P2P_REQUIRE(cap >= a->config.mtu);
-    p2p_writer w = p2p_writer_of(dst, a->config.mtu);
+    p2p_writer w = begin_packet(a, dst);
     uint32_t tag = a->peer_tag;
     bool checksum = !a->zero_checksum;
     *len = 0;
-    w.len = SCTP_HEADER;
     write_packet(a, &w, &tag, &checksum, now);
     if (w.len == SCTP_HEADER)
         return P2P_ERR_AGAIN;
-    INVARIANT(w.len <= w.cap);
-    p2p_store16(dst, P2P_SCTP_PORT);
-    p2p_store16(dst + 2, P2P_SCTP_PORT);
-    p2p_store32(dst + 4, tag);
-    p2p_store32(dst + 8, 0);
-    if (checksum)
-        store_checksum(dst + 8, p2p_crc32c(dst, w.len));
-    *len = w.len;
-    a->packets_out++;
+    *len = finish_packet(a, &w, tag, checksum);
     return P2P_OK;
+}
+
+/* --- is the peer there? --- */
+
+p2p_err p2p_sctp_ask(
+    p2p_sctp *a, uint8_t *dst, size_t cap, size_t *len, const uint8_t nonce[P2P_SCTP_NONCE]) {
+    P2P_REQUIRE(cap >= a->config.mtu);
+    *len = 0;
+    if (!sctp_open(a))
+        return P2P_ERR_STATE;
+    p2p_writer w = begin_packet(a, dst);
+    size_t chunk = p2p_sctp_begin_chunk(&w, SCTP_HEARTBEAT, 0);
+    size_t info = p2p_sctp_begin_param(&w, SCTP_PARAM_HEARTBEAT);
+    p2p_writer_bytes(&w, p2p_bytes_of(nonce, P2P_SCTP_NONCE));
+    p2p_sctp_end(&w, info);
+    p2p_sctp_end(&w, chunk);
+    *len = finish_packet(a, &w, a->peer_tag, !a->zero_checksum);
+    return P2P_OK;
+}
+
+bool p2p_sctp_answered(const p2p_sctp *a, const uint8_t nonce[P2P_SCTP_NONCE]) {
+    return a->answered && memcmp(a->answer, nonce, sizeof a->answer) == 0;
 }
 
 /* --- time --- */

@@ -240,6 +240,8 @@ struct p2p_sctp {
     sctp_reset reset;
     uint8_t *reply; /* chunks to send once, at most a packet of them */
     size_t reply_len;
+    bool answered; /* a HEARTBEAT ACK came in the latest packet */
+    uint8_t answer[P2P_SCTP_NONCE];
     uint8_t abort_cause; /* sctp_cause of the ABORT to send; 0: none */
     p2p_time trim_at;    /* when an idle association gives its pool back */
     uint64_t packets_in, packets_out, dropped;

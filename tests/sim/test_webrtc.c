@@ -486,6 +486,78 @@ static void strangers_are_told_their_address_within_reason(void **state) {
     world_deinit(&w);
 }
 
+/* Who stands by the way of a connection sees its checks, and can send them again. */
+static struct {
+    const node *dialler;
+    uint8_t check[512];
+    size_t len;
+    uint64_t received; /* bytes, of the one whose address is forged */
+} spoofing;
+
+static void look_for_checks(const node *from, p2p_bytes datagram) {
+    p2p_stun_msg msg;
+    if (from == spoofing.dialler && datagram.len <= sizeof spoofing.check &&
+        p2p_stun_is(datagram) && p2p_stun_parse(&msg, datagram) == P2P_OK &&
+        msg.class == P2P_STUN_REQUEST) {
+        memcpy(spoofing.check, datagram.ptr, datagram.len);
+        spoofing.len = datagram.len;
+    }
+}
+
+static void count_bytes(node *self, const p2p_input *input) {
+    (void)self;
+    if (input->type == P2P_INPUT_DATAGRAM)
+        spoofing.received += input->len;
+}
+
+/*
+ *     a ──── 10 ms, 1 MB/s ──── b ──── 10 ms ──── c
+ *
+ * b sends much to a, and somebody says again and again that a has moved to c's address; later a
+ * really moves.
+ */
+static void a_forged_move_takes_nothing_along(void **state) {
+    (void)state;
+    world w;
+    node *a, *b;
+    p2p_perf *perf;
+    start_pair(&w, &a, &b, &(link){.latency = 10 * P2P_MILLISECOND, .rate = 1000000});
+    node *c = world_add_raw(&w, count_bytes);
+    world_link(&w, b, c, &(link){.latency = 10 * P2P_MILLISECOND});
+    world_raw_bind(c, 9);
+    memset(&spoofing, 0, sizeof spoofing);
+    spoofing.dialler = a;
+    w.tap = look_for_checks;
+    world_dial(a, b);
+    world_run(&w, P2P_SECOND);
+    check(a->connected == 1 && spoofing.len > 0);
+    result = (p2p_perf_progress){0};
+    check_ok(p2p_perf_start(&perf, a->last_conn, 0, 100 << 20, 0, on_perf, NULL));
+    world_pump(a);
+    world_run(&w, 2 * P2P_SECOND);
+
+    p2p_sockaddr forged = c->ip;
+    forged.port = 9;
+    uint64_t before = result.downloaded, sent = 0;
+    for (int i = 0; i < 100; i++) {
+        sent += spoofing.len;
+        inject(b, p2p_bytes_of(spoofing.check, spoofing.len), &forged);
+        world_run(&w, 100 * P2P_MILLISECOND);
+    }
+    check(spoofing.received > 0 && spoofing.received <= 3 * sent);
+    check(result.downloaded > before + 8000000);
+
+    for (int i = 0; i < 3; i++) {
+        world_rebind(a, 100);
+        before = result.downloaded;
+        world_run(&w, 10 * P2P_SECOND); /* the next check of consent may be six seconds away */
+        if (result.downloaded < before + 2000000)
+            fail_msg("move %d: %llu bytes", i, (unsigned long long)(result.downloaded - before));
+    }
+    check(a->disconnected == 0 && b->disconnected == 0);
+    world_deinit(&w);
+}
+
 static void garbage_does_not_disturb_a_connection(void **state) {
     (void)state;
     world w;
@@ -583,6 +655,7 @@ int main(void) {
         cmocka_unit_test(one_network_alone_cannot_flood),
         cmocka_unit_test(a_check_with_a_wrong_key_costs_nothing),
         cmocka_unit_test(strangers_are_told_their_address_within_reason),
+        cmocka_unit_test(a_forged_move_takes_nothing_along),
         cmocka_unit_test(garbage_does_not_disturb_a_connection),
         cmocka_unit_test(one_port_serves_quic_and_webrtc),
         cmocka_unit_test(two_connections_between_two_hosts_are_told_apart),

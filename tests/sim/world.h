@@ -38,7 +38,7 @@ typedef struct link {
     uint64_t rate;      /* bytes per second */
     double loss;        /* 0 to 1 */
     double duplication; /* 0 to 1, datagrams */
-    size_t mtu;         /* datagrams above it vanish; 0: 65535 */
+    size_t mtu;         /* datagrams above it vanish; 0: 1472, an Ethernet frame's */
     bool no_udp;        /* datagrams vanish, streams pass */
     bool down;          /* nothing passes: streams stall, datagrams vanish */
 } link;
@@ -95,6 +95,8 @@ struct world {
     bool repeats;       /* OpenSSL and GnuTLS take their randomness from the seed */
     uint64_t datagrams, datagrams_lost;
     uint64_t bytes_delivered;
+    void (*tap)(
+        const node *from, p2p_bytes datagram); /* sees every one that is sent; may be NULL */
 };
 
 void world_init(world *w, uint64_t seed);

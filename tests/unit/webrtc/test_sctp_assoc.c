@@ -284,6 +284,28 @@ static void many_streams_are_reset_in_batches(void **state) {
     pair_deinit(&p);
 }
 
+static void who_is_asked_sends_the_nonce_back(void **state) {
+    (void)state;
+    static const uint8_t nonce[P2P_SCTP_NONCE] = "a nonce", other[P2P_SCTP_NONCE] = "another";
+    uint8_t packet[PAIR_MTU];
+    size_t len;
+    pair p;
+    check_ok(pair_init(&p, 1, &DEFAULTS));
+    p2p_sctp *a = p.side[0].sctp, *b = p.side[1].sctp;
+    check_err(P2P_ERR_STATE, p2p_sctp_ask(a, packet, sizeof packet, &len, nonce));
+    pair_open(&p);
+    check_ok(p2p_sctp_ask(a, packet, sizeof packet, &len, nonce));
+    check_ok(p2p_sctp_input(b, packet, len, p.now));
+    check_ok(p2p_sctp_output(b, packet, sizeof packet, &len, p.now));
+    check(!p2p_sctp_answered(a, nonce));
+    check_ok(p2p_sctp_input(a, packet, len, p.now));
+    check(p2p_sctp_answered(a, nonce) && !p2p_sctp_answered(a, other));
+    check_ok(p2p_sctp_ask(b, packet, sizeof packet, &len, nonce));
+    check_ok(p2p_sctp_input(a, packet, len, p.now));
+    check(!p2p_sctp_answered(a, nonce)); /* of the latest packet only */
+    pair_deinit(&p);
+}
+
 static void wrong_use_is_refused(void **state) {
     (void)state;
     pair p;
@@ -348,6 +370,7 @@ int main(void) {
         cmocka_unit_test(a_dead_link_ends_the_association),
         cmocka_unit_test(a_reset_stream_can_be_used_again),
         cmocka_unit_test(many_streams_are_reset_in_batches),
+        cmocka_unit_test(who_is_asked_sends_the_nonce_back),
         cmocka_unit_test(wrong_use_is_refused),
         cmocka_unit_test(no_failed_allocation_leaks_or_breaks),
     };

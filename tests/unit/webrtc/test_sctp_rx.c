@@ -336,6 +336,27 @@ static void heartbeats_are_echoed_and_unknown_chunks_reported(void **state) {
     stop(&r);
 }
 
+static void an_answer_of_another_shape_is_none(void **state) {
+    (void)state;
+    static const uint8_t nonce[P2P_SCTP_NONCE] = {'a', ' ', 'n', 'o', 'n', 'c', 'e', 's'};
+
+    static const struct {
+        p2p_bytes body;
+        bool good;
+    } cases[] = {{P2P_LITERAL("\0\1\0\14a nonces"), true},
+        {P2P_LITERAL("\0\2\0\14a nonces"), false}, {P2P_LITERAL("\0\1\0\13a nonce"), false},
+        {P2P_LITERAL("\0\1\0\15a nonces!"), false}, {P2P_LITERAL("\0\1\0\14a nonc"), false},
+        {P2P_LITERAL("\0\1"), false}, {P2P_LITERAL(""), false}};
+
+    raw r;
+    start(&r);
+    for (size_t i = 0; i < P2P_COUNT(cases); i++) {
+        check_ok(feed_chunk(&r, SCTP_HEARTBEAT_ACK, 0, cases[i].body));
+        check(p2p_sctp_answered(r.sctp, nonce) == cases[i].good);
+    }
+    stop(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gaps_and_duplicates_are_reported),
@@ -352,6 +373,7 @@ int main(void) {
         cmocka_unit_test(forward_tsn_skips_and_stays_bounded),
         cmocka_unit_test(reset_requests_are_answered_by_their_number),
         cmocka_unit_test(heartbeats_are_echoed_and_unknown_chunks_reported),
+        cmocka_unit_test(an_answer_of_another_shape_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
