@@ -455,10 +455,7 @@ static p2p_err start(p2p_transport **out, p2p_env *env, const p2p_transport_up *
 static void finish_turn(p2p_env *env) {
     for (p2p_list *node; (node = p2p_list_pop(&env->ready)) != NULL;)
         p2p_stream_dispatch(p2p_stream_of_ready(node));
-    for (p2p_list *node; (node = p2p_list_pop(&env->dead)) != NULL;) {
-        p2p_dead *dead = P2P_CONTAINER(node, p2p_dead, node);
-        dead->free(dead);
-    }
+    p2p_env_free_dead(env);
 }
 
 static void free_transport(p2p_transport *transport) {
