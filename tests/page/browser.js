@@ -81,18 +81,26 @@ class Tab {
     }))
   }
 
-  // Waits for lanes that are connected, and shows what they said if they are not.
+  // Waits for lanes that are connected, and shows what they said if they are not. On a busy machine a lane gives up; it is then
+  // tried again, as it says, three times at most.
   async connected (...ids) {
+    const left = Object.fromEntries(ids.map(id => [id, 3]))
     try {
       await until(`${ids} connected`, async () => {
         const lanes = await this.lanes()
+        for (const id of ids) if (lanes[id] === 'failed' && left[id]-- > 0) await this.tryAgain(id)
         return ids.every(id => lanes[id] === 'connected') || lanes
-      })
+      }, PATIENCE)
     } catch (error) {
       const words = [await this.text('#headline'), await this.text('#lead'), ...this.complaints]
       for (const id of ids) words.push(`${id}: ${await this.lane(id).then(JSON.stringify, error => error.message)}`)
       throw new Error(`${error.message}\n${words.join('\n')}`)
     }
+  }
+
+  async tryAgain (id) {
+    console.error(`  ${id} is tried again: ${(await this.lane(id)).why}`)
+    await this.page.$eval(`.lane[data-transport="${id}"] .lane-foot > button`, button => button.click())
   }
 
   async stepsAreShown (id) {
