@@ -172,7 +172,7 @@ typedef struct p2p_sockaddr {
     uint32_t scope; /* IPv6 zone index, else 0 */
 } p2p_sockaddr;
 
-/* The library's version, "0.1.0". */
+/* The library's version, such as "0.1.0". */
 P2P_API const char *p2p_version(void);
 
 #ifdef __cplusplus

@@ -4,12 +4,14 @@
  * that use p2p_node, or any ready driver, need none of this.
  *
  * A driver does four things, in a loop:
+ *
  *   1. give the host one input (p2p_host_input) when something happened or the deadline passed;
  *   2. carry out the effects it asks for (p2p_host_next_effect) until there are none;
- *   3. for each socket named by a SEND effect, draw bytes (p2p_host_draw) while the socket takes
- * them;
- *   4. take events (p2p_host_next_event) until there are none; that runs the application's
- * callbacks, so go back to 2 if there was one; then wait for the network or for p2p_host_deadline.
+ *   3. for each socket named by a SEND effect, draw (p2p_host_draw) while the socket takes bytes;
+ *   4. take events (p2p_host_next_event) until there are none. That runs the application's
+ *      callbacks, so go back to 2 if there was one.
+ *
+ * Then it waits for the network or for p2p_host_deadline.
  *
  * A host never asks for anything else, so the same inputs always give the same outputs: that is
  * what makes simulation and replay possible.

@@ -68,11 +68,6 @@ uint64_t p2p_proto_uint(p2p_cursor *c, const p2p_proto_field *f) {
     return f->value;
 }
 
-uint64_t p2p_proto_fixed64(p2p_cursor *c, const p2p_proto_field *f) {
-    expect(c, f, P2P_WIRE_FIXED64);
-    return f->value;
-}
-
 void p2p_proto_once(p2p_cursor *c, const p2p_proto_field *f, uint32_t *seen) {
     if (f->number > 31)
         return;
@@ -88,13 +83,6 @@ static void put_key(p2p_writer *w, uint32_t number, p2p_wire_type type) {
 void p2p_proto_put_uint(p2p_writer *w, uint32_t number, uint64_t value) {
     put_key(w, number, P2P_WIRE_VARINT);
     p2p_writer_uvarint(w, value);
-}
-
-void p2p_proto_put_fixed64(p2p_writer *w, uint32_t number, uint64_t value) {
-    uint8_t raw[8];
-    p2p_store64le(raw, value);
-    put_key(w, number, P2P_WIRE_FIXED64);
-    p2p_writer_bytes(w, p2p_bytes_of(raw, sizeof raw));
 }
 
 void p2p_proto_put_head(p2p_writer *w, uint32_t number, size_t len) {

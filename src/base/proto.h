@@ -35,13 +35,11 @@ bool p2p_proto_next(p2p_cursor *c, p2p_proto_field *f);
 /* The field's value in the form asked for; the wrong wire type is an error of the cursor. */
 p2p_bytes p2p_proto_bytes(p2p_cursor *c, const p2p_proto_field *f);
 uint64_t p2p_proto_uint(p2p_cursor *c, const p2p_proto_field *f);
-uint64_t p2p_proto_fixed64(p2p_cursor *c, const p2p_proto_field *f);
 /* For fields that may stand once only: fails the cursor if bit `number` of *seen is set already,
  * then sets it. */
 void p2p_proto_once(p2p_cursor *c, const p2p_proto_field *f, uint32_t *seen);
 
 void p2p_proto_put_uint(p2p_writer *w, uint32_t number, uint64_t value);
-void p2p_proto_put_fixed64(p2p_writer *w, uint32_t number, uint64_t value);
 void p2p_proto_put_bytes(p2p_writer *w, uint32_t number, p2p_bytes bytes);
 /* Only the head of a bytes field: for a nested message of known length that the caller writes next.
  */

@@ -10,22 +10,9 @@
 #include "crypto/certificate.h"
 
 #include "base/bytes.h"
+#include "base/der.h"
 #include "crypto/crypto.h"
 #include "crypto/p256.h"
-
-enum {
-    TAG_INTEGER = 0x02,
-    TAG_BIT_STRING = 0x03,
-    TAG_OCTET_STRING = 0x04,
-    TAG_UTF8 = 0x0c,
-    TAG_UTC_TIME = 0x17,
-    TAG_GENERALIZED_TIME = 0x18,
-    TAG_SEQUENCE = 0x30,
-    TAG_SET = 0x31,
-    TAG_CONTEXT_0 = 0xa0,
-    TAG_CONTEXT_1 = 0xa1,
-    TAG_CONTEXT_3 = 0xa3
-};
 
 /* Whole DER values that never change. */
 static const uint8_t ecdsa_with_sha256[] = {
@@ -90,24 +77,24 @@ static void der_number(der *d, const uint8_t *bytes, size_t len) {
     der_raw(d, bytes, len);
     if (*bytes & 0x80)
         der_byte(d, 0);
-    der_head(d, TAG_INTEGER, end);
+    der_head(d, P2P_DER_INTEGER, end);
 }
 
 static void der_bits(der *d, const void *bytes, size_t len) {
     size_t end = d->at;
     der_raw(d, bytes, len);
     der_byte(d, 0); /* no unused bits */
-    der_head(d, TAG_BIT_STRING, end);
+    der_head(d, P2P_DER_BIT_STRING, end);
 }
 
 static void der_name(der *d, p2p_bytes common_name) {
     size_t end = d->at;
     der_raw(d, common_name.ptr, common_name.len);
-    der_head(d, TAG_UTF8, end);
+    der_head(d, P2P_DER_UTF8, end);
     der_raw(d, oid_common_name, sizeof oid_common_name);
-    der_head(d, TAG_SEQUENCE, end);
-    der_head(d, TAG_SET, end);
-    der_head(d, TAG_SEQUENCE, end);
+    der_head(d, P2P_DER_SEQUENCE, end);
+    der_head(d, P2P_DER_SET, end);
+    der_head(d, P2P_DER_SEQUENCE, end);
 }
 
 static void put_digits(char *dst, int64_t value, int digits) {
@@ -151,7 +138,7 @@ static void der_time(der *d, int64_t seconds) {
         der_raw(d, text + 2, 13);
     else
         der_raw(d, text, 15);
-    der_head(d, year < 2050 ? TAG_UTC_TIME : TAG_GENERALIZED_TIME, end);
+    der_head(d, year < 2050 ? P2P_DER_UTC_TIME : P2P_DER_GENERALIZED_TIME, end);
 }
 
 /* The part that is signed. */
@@ -167,22 +154,22 @@ static void der_to_be_signed(
 
     size_t end = d->at;
     der_raw(d, extensions, sizeof extensions);
-    der_head(d, TAG_SEQUENCE, end);
-    der_head(d, TAG_CONTEXT_3, end);
+    der_head(d, P2P_DER_SEQUENCE, end);
+    der_head(d, P2P_DER_CONTEXT_3, end);
     size_t key_end = d->at;
     der_bits(d, point, 65);
     der_raw(d, ec_public_key_p256, sizeof ec_public_key_p256);
-    der_head(d, TAG_SEQUENCE, key_end);
+    der_head(d, P2P_DER_SEQUENCE, key_end);
     der_name(d, subject->common_name);
     size_t validity_end = d->at;
     der_time(d, subject->not_after);
     der_time(d, subject->not_before);
-    der_head(d, TAG_SEQUENCE, validity_end);
+    der_head(d, P2P_DER_SEQUENCE, validity_end);
     der_name(d, subject->common_name);
     der_raw(d, ecdsa_with_sha256, sizeof ecdsa_with_sha256);
     der_number(d, serial, 16);
     der_raw(d, version_3, sizeof version_3);
-    der_head(d, TAG_SEQUENCE, end);
+    der_head(d, P2P_DER_SEQUENCE, end);
 }
 
 static p2p_err der_signature(der *d, p2p_bytes message, const uint8_t scalar[32]) {
@@ -196,9 +183,9 @@ static p2p_err der_signature(der *d, p2p_bytes message, const uint8_t scalar[32]
     size_t end = d->at;
     der_number(d, s, sizeof s);
     der_number(d, r, sizeof r);
-    der_head(d, TAG_SEQUENCE, end);
+    der_head(d, P2P_DER_SEQUENCE, end);
     der_byte(d, 0); /* no unused bits */
-    der_head(d, TAG_BIT_STRING, end);
+    der_head(d, P2P_DER_BIT_STRING, end);
     return P2P_OK;
 }
 
@@ -212,13 +199,13 @@ static void write_key(p2p_certificate *out, const uint8_t scalar[32], const uint
     der_init(&d);
     size_t end = d.at;
     der_bits(&d, point, 65);
-    der_head(&d, TAG_CONTEXT_1, end);
+    der_head(&d, P2P_DER_CONTEXT_1, end);
     der_raw(&d, p256_name, sizeof p256_name);
     size_t scalar_end = d.at;
     der_raw(&d, scalar, 32);
-    der_head(&d, TAG_OCTET_STRING, scalar_end);
+    der_head(&d, P2P_DER_OCTET_STRING, scalar_end);
     der_raw(&d, ec_key_version, sizeof ec_key_version);
-    der_head(&d, TAG_SEQUENCE, end);
+    der_head(&d, P2P_DER_SEQUENCE, end);
     der_take(&d, out->key, &out->key_len);
     p2p_wipe(&d, sizeof d);
 }
@@ -237,7 +224,7 @@ static p2p_err write_certificate(p2p_certificate *out, const uint8_t scalar[32],
         return err;
     der_raw(&outer, ecdsa_with_sha256, sizeof ecdsa_with_sha256);
     der_raw(&outer, signed_part.ptr, signed_part.len);
-    der_head(&outer, TAG_SEQUENCE, end);
+    der_head(&outer, P2P_DER_SEQUENCE, end);
     if (inner.full || outer.full)
         return P2P_ERR_INTERNAL;
     der_take(&outer, out->der, &out->der_len);

@@ -38,9 +38,4 @@ P2P_NODISCARD p2p_err p2p_certificate_generate(
     p2p_certificate *out, const p2p_certificate_subject *subject, const p2p_random *random);
 void p2p_certificate_wipe(p2p_certificate *certificate);
 
-/* When a certificate of anybody's is valid, both ends included, in seconds of Unix time.
- * BAD_CERTIFICATE if it cannot be read. */
-P2P_NODISCARD p2p_err p2p_certificate_validity(
-    p2p_bytes der, int64_t *not_before, int64_t *not_after);
-
 #endif

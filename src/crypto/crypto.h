@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * The narrow seam to cryptographic primitives: by operation, with no library type in it. One set of
- * files implements it for each provider and the build links exactly one: openssl_*.c everywhere,
- * wasm.c where the embedding page or runtime supplies the primitives. Everything above this header
- * is provider-free.
+ * files implements it for each provider and the build links exactly one: openssl_*.c and sodium_*.c
+ * everywhere, wasm.c where the embedding page or runtime supplies the primitives. Everything above
+ * this header is provider-free.
  *
  * Sizes are in the types. Secrets are wiped by whoever holds them. Functions that can only fail for
  * want of memory or through the provider say P2P_ERR_CRYPTO.
@@ -26,8 +26,8 @@ enum {
 
 void p2p_sha256(uint8_t digest[32], p2p_bytes data);
 void p2p_sha256_two(uint8_t digest[32], p2p_bytes first, p2p_bytes second);
-void p2p_sha1(
-    uint8_t digest[20], p2p_bytes data); /* only for STUN and WebSocket, never for security */
+/* Only for STUN and WebSocket, never for security. */
+void p2p_sha1(uint8_t digest[20], p2p_bytes data);
 void p2p_hmac_sha256(uint8_t mac[32], p2p_bytes key, p2p_bytes data);
 void p2p_hmac_sha1(uint8_t mac[20], p2p_bytes key, p2p_bytes data); /* STUN MESSAGE-INTEGRITY */
 /* RFC 5869. extract: salt may be empty. expand: at most 255 × 32 bytes. */
@@ -66,12 +66,17 @@ typedef enum p2p_key_type {
 } p2p_key_type;
 
 /*
- * Encodings are libp2p's `Data` fields:
- *   public:  Ed25519 32 bytes; secp256k1 33 bytes compressed; ECDSA and RSA PKIX
- * (SubjectPublicKeyInfo) DER private: Ed25519 64 bytes seed ‖ public; secp256k1 32 bytes; ECDSA
- * SEC1 DER; RSA PKCS#1 DER Signatures: Ed25519 raw 64; secp256k1 and ECDSA P-256 DER over SHA-256;
- * RSA PKCS#1 v1.5 over SHA-256 (2048..8192). A key object holds the provider's parsed form; a
- * signer has both halves, a verifier the public one.
+ * Encodings are libp2p's `Data` fields (peer-ids spec #keys), and signatures go over SHA-256 but
+ * for Ed25519:
+ *
+ *              public                 private                   signature
+ *   Ed25519    32 bytes               seed, public: 64 bytes    64 bytes
+ *   secp256k1  compressed: 33 bytes   32 bytes                  DER
+ *   ECDSA      PKIX, DER; P-256       SEC 1, DER                DER
+ *   RSA        PKIX, DER; 2048-8192   PKCS #1, DER              PKCS #1 v1.5
+ *
+ * A key object holds the provider's parsed form; a signer has both halves, a verifier the public
+ * one.
  */
 typedef struct p2p_sigkey p2p_sigkey;
 

@@ -21,6 +21,17 @@ static const char *curve_name(p2p_key_type type) {
     return type == P2P_KEY_SECP256K1 ? SN_secp256k1 : SN_X9_62_prime256v1;
 }
 
+bool p2p_openssl_curve_is(const EVP_PKEY *pkey, const char *name) {
+    char found[64];
+    int explicit_curve = 0;
+    (void)EVP_PKEY_get_int_param(
+        pkey, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &explicit_curve);
+    return explicit_curve == 0 &&
+           EVP_PKEY_get_utf8_string_param(
+               pkey, OSSL_PKEY_PARAM_GROUP_NAME, found, sizeof found, NULL) == 1 &&
+           strcmp(found, name) == 0;
+}
+
 /* A key from its numbers; scalar is NULL for a public key. NULL if OpenSSL refuses them. */
 static EVP_PKEY *assemble(p2p_key_type type, const BIGNUM *scalar, const uint8_t *point) {
     EVP_PKEY *pkey = NULL;

@@ -61,7 +61,7 @@ void p2p_sigkey_free(p2p_sigkey *key) {
 
 /* --- reading --- */
 
-static p2p_err check_rsa(const EVP_PKEY *pkey) {
+p2p_err p2p_openssl_rsa_check(const EVP_PKEY *pkey) {
     BIGNUM *e = NULL;
     int bits = EVP_PKEY_get_bits(pkey);
     if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
@@ -74,22 +74,13 @@ static p2p_err check_rsa(const EVP_PKEY *pkey) {
 }
 
 static p2p_err check_ecdsa(const EVP_PKEY *pkey) {
-    char name[64];
-    int explicit_curve = 0;
-    if (EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME, name, sizeof name, NULL) !=
-        1)
-        return P2P_ERR_UNSUPPORTED;
-    (void)EVP_PKEY_get_int_param(
-        pkey, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &explicit_curve);
-    if (explicit_curve != 0 || strcmp(name, SN_X9_62_prime256v1) != 0)
-        return P2P_ERR_UNSUPPORTED;
-    return P2P_OK;
+    return p2p_openssl_curve_is(pkey, SN_X9_62_prime256v1) ? P2P_OK : P2P_ERR_UNSUPPORTED;
 }
 
 static p2p_err check_kind(const EVP_PKEY *pkey, p2p_key_type type) {
     if (EVP_PKEY_get_base_id(pkey) != (type == P2P_KEY_RSA ? EVP_PKEY_RSA : EVP_PKEY_EC))
         return P2P_ERR_MALFORMED;
-    return type == P2P_KEY_RSA ? check_rsa(pkey) : check_ecdsa(pkey);
+    return type == P2P_KEY_RSA ? p2p_openssl_rsa_check(pkey) : check_ecdsa(pkey);
 }
 
 static bool public_der_is(EVP_PKEY *pkey, p2p_bytes want) {

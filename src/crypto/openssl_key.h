@@ -15,10 +15,17 @@ struct p2p_sigkey {
     uint8_t ed25519[2 * P2P_ED25519_LEN]; /* seed and public key; the seed is zeros in a verifier */
 };
 
+/* --- openssl_key.c --- */
+
+/* Bounds on what a verification costs: UNSUPPORTED for a size, MALFORMED for an exponent. */
+P2P_NODISCARD p2p_err p2p_openssl_rsa_check(const EVP_PKEY *pkey);
+
 /* --- openssl_curve.c: keys on secp256k1 and P-256 as plain numbers --- */
 
 enum { P2P_CURVE_SCALAR_LEN = 32, P2P_CURVE_POINT_LEN = 33 };
 
+/* An elliptic curve key whose curve is given by this name, and not by its parameters. */
+bool p2p_openssl_curve_is(const EVP_PKEY *pkey, const char *name);
 /* INVALID if the scalar is 0 or not below the curve's order. */
 P2P_NODISCARD p2p_err p2p_openssl_curve_private(
     EVP_PKEY **out, p2p_key_type type, const uint8_t scalar[P2P_CURVE_SCALAR_LEN]);

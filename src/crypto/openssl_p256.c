@@ -2,9 +2,10 @@
 /*
  * P-256 with OpenSSL's numbers (FIPS 186-5 §6.4, RFC 6979 §3.2).
  *
- * OpenSSL 3.0 signs with random nonces only, so the few lines of ECDSA stand here. They sign a
- * certificate at start-up and at its renewal, nothing that a peer asks for: nobody can have them
- * run often enough to measure them. Numbers that depend on the key carry the constant-time flag.
+ * OpenSSL 3.0 signs with random nonces only, so the few lines of ECDSA stand here. The signing ones
+ * sign a certificate at start-up and at its renewal, nothing that a peer asks for: nobody can have
+ * them run often enough to measure them. Numbers that depend on the key carry the constant-time
+ * flag.
  */
 #include "crypto/p256.h"
 
@@ -64,9 +65,13 @@ static void workspace_deinit(workspace *ws) {
 }
 
 /* Reads a number and says whether it lies in 1 .. order - 1. */
+static bool load_number(const workspace *ws, BIGNUM *number, p2p_bytes raw) {
+    return raw.len <= SCALAR && BN_bin2bn(raw.ptr, (int)raw.len, number) != NULL &&
+           !BN_is_zero(number) && BN_cmp(number, ws->order) < 0;
+}
+
 static bool load_scalar(const workspace *ws, BIGNUM *number, const uint8_t raw[SCALAR]) {
-    return BN_bin2bn(raw, SCALAR, number) != NULL && !BN_is_zero(number) &&
-           BN_cmp(number, ws->order) < 0;
+    return load_number(ws, number, p2p_bytes_of(raw, SCALAR));
 }
 
 p2p_err p2p_p256_scalar(uint8_t scalar[32], const uint8_t wide[P2P_P256_WIDE]) {
@@ -172,4 +177,24 @@ out:
     p2p_wipe(candidate, sizeof candidate);
     workspace_deinit(&ws);
     return err;
+}
+
+/* FIPS 186-5 §6.4.2: w = s⁻¹, and the x of (e w) × G + (r w) × Q is r, modulo the order. */
+bool p2p_p256_verify(
+    const uint8_t point[P2P_P256_POINT_LEN], const uint8_t digest[32], p2p_bytes r, p2p_bytes s) {
+    workspace ws;
+    workspace_init(&ws);
+    EC_POINT *key = ws.good ? EC_POINT_new(ws.group) : NULL;
+    bool good = key != NULL && load_number(&ws, ws.r, r) && load_number(&ws, ws.s, s) &&
+                EC_POINT_oct2point(ws.group, key, point, P2P_P256_POINT_LEN, ws.ctx) == 1 &&
+                BN_bin2bn(digest, SCALAR, ws.e) != NULL &&
+                BN_mod_inverse(ws.s, ws.s, ws.order, ws.ctx) != NULL &&
+                BN_mod_mul(ws.e, ws.e, ws.s, ws.order, ws.ctx) == 1 &&
+                BN_mod_mul(ws.k, ws.r, ws.s, ws.order, ws.ctx) == 1 &&
+                EC_POINT_mul(ws.group, ws.point, ws.e, key, ws.k, ws.ctx) == 1 &&
+                EC_POINT_get_affine_coordinates(ws.group, ws.point, ws.d, NULL, ws.ctx) == 1 &&
+                BN_nnmod(ws.d, ws.d, ws.order, ws.ctx) == 1 && BN_cmp(ws.d, ws.r) == 0;
+    EC_POINT_free(key);
+    workspace_deinit(&ws);
+    return good;
 }

@@ -126,13 +126,6 @@ void p2p_host_close(p2p_host *host) {
 
 /* --- the driver's side --- */
 
-static void free_dead(p2p_host *host) {
-    for (p2p_list *node; (node = p2p_list_pop(&host->env.dead)) != NULL;) {
-        p2p_dead *dead = P2P_CONTAINER(node, p2p_dead, node);
-        dead->free(dead);
-    }
-}
-
 /* The driver's listener is short of descriptors: somebody should know. */
 static void on_paused(p2p_host *host, p2p_err err) {
     p2p_reason reason = {.err = err};
@@ -150,7 +143,7 @@ void p2p_host_input(p2p_host *host, const p2p_input *input) {
     else
         p2p_io_input(&env->io, input);
     p2p_timers_run(&env->timers, env->now);
-    free_dead(host);
+    p2p_env_free_dead(env);
 }
 
 bool p2p_host_next_effect(p2p_host *host, p2p_effect *effect) {
@@ -162,7 +155,7 @@ size_t p2p_host_draw(p2p_host *host, p2p_socket socket, uint8_t *dst, size_t cap
     if (sock == NULL || sock->ops->draw == NULL)
         return 0;
     size_t len = sock->ops->draw(sock, dst, cap);
-    free_dead(host);
+    p2p_env_free_dead(&host->env);
     return len;
 }
 
@@ -172,7 +165,7 @@ bool p2p_host_draw_datagrams(p2p_host *host, p2p_socket socket, uint8_t *dst, si
     if (sock == NULL || sock->ops->draw_datagrams == NULL)
         return false;
     bool some = sock->ops->draw_datagrams(sock, dst, cap, max_segments, out);
-    free_dead(host);
+    p2p_env_free_dead(&host->env);
     return some;
 }
 
@@ -185,12 +178,12 @@ p2p_time p2p_host_deadline(const p2p_host *host) {
 static void run_callbacks(p2p_host *host) {
     for (p2p_list *node; (node = p2p_list_pop(&host->env.ready)) != NULL;) {
         p2p_stream_dispatch(p2p_stream_of_ready(node));
-        free_dead(host);
+        p2p_env_free_dead(&host->env);
     }
     for (p2p_list *node; (node = p2p_list_pop(&host->env.calls)) != NULL;) {
         p2p_call *call = P2P_CONTAINER(node, p2p_call, node);
         call->run(call);
-        free_dead(host);
+        p2p_env_free_dead(&host->env);
     }
 }
 
@@ -200,7 +193,7 @@ bool p2p_host_next_event(p2p_host *host, p2p_event *event) {
     do {
         run_callbacks(host);
         some = p2p_swarm_take_event(&host->swarm, event);
-        free_dead(host);
+        p2p_env_free_dead(&host->env);
     } while (some && host->identify != NULL && p2p_identify_event(host->identify, event));
     return some;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What a host is made of, for the files of this room; everybody else has <p2p/host.h>. */
 #ifndef P2P_HOST_HOST_H
 #define P2P_HOST_HOST_H
 

@@ -45,8 +45,6 @@ void p2p_sign_cancel(p2p_sign_job *job);
  * UNSUPPORTED for an unknown kind. The key itself is not looked at. */
 P2P_NODISCARD p2p_err p2p_public_key_decode(p2p_key_kind *kind, p2p_bytes *data, p2p_bytes encoded);
 void p2p_public_key_encode(p2p_writer *w, p2p_key_kind kind, p2p_bytes data);
-/* The key that a short key's peer id contains, as protobuf; false for the hashed ones. */
-bool p2p_peer_id_key(const p2p_peer_id *id, p2p_bytes *public_key);
 
 /* --- signed envelopes --- */
 

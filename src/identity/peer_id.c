@@ -72,12 +72,3 @@ p2p_err p2p_peer_id_of_key(p2p_peer_id *id, p2p_bytes public_key) {
     id->len = (uint8_t)w.len;
     return P2P_OK;
 }
-
-bool p2p_peer_id_key(const p2p_peer_id *id, p2p_bytes *public_key) {
-    p2p_multihash hash;
-    if (p2p_multihash_decode(&hash, p2p_bytes_of(id->bytes, id->len)) != P2P_OK ||
-        hash.code != P2P_HASH_IDENTITY)
-        return false;
-    *public_key = hash.digest;
-    return true;
-}

@@ -293,7 +293,7 @@ static void push_to_all(p2p_identify *own) {
 }
 
 bool p2p_identify_event(p2p_identify *own, const p2p_event *event) {
-    p2p_err err = P2P_OK;
+    p2p_err err = P2P_OK; /* what takes no stream is about to end, which has an event of its own */
     switch (event->type) {
     case P2P_EVENT_CONNECTED:
         err = p2p_conn_open(event->conn, &ASK, own, NULL);
@@ -313,8 +313,7 @@ bool p2p_identify_event(p2p_identify *own, const p2p_event *event) {
     default:
         break;
     }
-    (void)
-        err; /* a connection that takes no stream is about to end, which has an event of its own */
+    (void)err;
     return false;
 }
 

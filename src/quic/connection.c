@@ -19,10 +19,19 @@ enum {
 };
 
 /*
- * A connection on which nothing is heard is given up after this time, go-libp2p's; keep-alives
- * stand half as far apart at most. A host that sends none does not count either.
+ * A connection on which nothing is heard is given up after this time, go-libp2p's. A host that
+ * sends no keep-alives does not count either.
  */
 static const p2p_time IDLE = 30 * P2P_SECOND;
+
+/*
+ * A keep-alive goes when five sixths of the time have passed. If it is lost, it is repeated after a
+ * probe time-out, which the rest has room for several times; NATs forget after 30 seconds at the
+ * earliest; and each one wakes two processes.
+ */
+static p2p_time keep_alive_after(p2p_time idle) {
+    return idle / 6 * 5;
+}
 
 /* --- making --- */
 
@@ -39,11 +48,15 @@ static void qlog_write(void *user, uint32_t flags, const void *data, size_t len)
 
 static void fill_settings(p2p_quic_conn *conn, ngtcp2_settings *settings) {
     static const uint32_t versions[] = {NGTCP2_PROTO_VER_V1};
+    static const uint16_t probes[] = {
+        P2P_QUIC_PAYLOAD_ETHERNET, P2P_QUIC_PAYLOAD_JUMBO, P2P_QUIC_PAYLOAD_MAX};
     p2p_quic_endpoint *endpoint = conn->endpoint;
     ngtcp2_settings_default(settings);
     settings->initial_ts = endpoint->env->now;
     settings->cc_algo = NGTCP2_CC_ALGO_CUBIC;
     settings->max_tx_udp_payload_size = P2P_QUIC_PAYLOAD_MAX;
+    settings->pmtud_probes = probes;
+    settings->pmtud_probeslen = P2P_COUNT(probes);
     settings->handshake_timeout =
         conn->handshake_timeout > 0 ? conn->handshake_timeout : UINT64_MAX;
     settings->rand_ctx.native_handle = endpoint->env;
@@ -291,8 +304,8 @@ static p2p_bytes write_close(p2p_quic_conn *conn, const ngtcp2_ccerr *why, uint8
     ngtcp2_path_storage path;
     ngtcp2_pkt_info info;
     ngtcp2_path_storage_zero(&path);
-    ngtcp2_ssize len = ngtcp2_conn_write_connection_close(
-        conn->ng, &path.path, &info, packet, P2P_QUIC_PAYLOAD_MAX, why, conn->endpoint->env->now);
+    ngtcp2_ssize len = ngtcp2_conn_write_connection_close(conn->ng, &path.path, &info, packet,
+        P2P_QUIC_PAYLOAD_ETHERNET, why, conn->endpoint->env->now);
     if (len <= 0)
         return (p2p_bytes){0};
     p2p_quic_sockaddr_to(&conn->remote, path.path.remote.addr);
@@ -300,7 +313,7 @@ static p2p_bytes write_close(p2p_quic_conn *conn, const ngtcp2_ccerr *why, uint8
 }
 
 static void leave_tomb(p2p_quic_conn *conn, const ngtcp2_ccerr *why) {
-    uint8_t packet[P2P_QUIC_PAYLOAD_MAX];
+    uint8_t packet[P2P_QUIC_PAYLOAD_ETHERNET];
     ngtcp2_cid cids[CIDS_MAX];
     p2p_bytes last = {0};
     if (why != NULL)
@@ -333,7 +346,7 @@ void p2p_quic_conn_shut(p2p_quic_conn *conn, const ngtcp2_ccerr *why) {
     ngtcp2_conn_del(conn->ng);
     conn->tls = NULL;
     conn->ng = NULL;
-    p2p_mem_free(env->mem, conn->held, sizeof *conn->held);
+    p2p_quic_conn_drop_held(conn);
     p2p_mem_free(env->mem, (void *)conn->datagram.ptr, conn->datagram.len);
     p2p_timers_forget(&env->timers, &conn->timer);
     p2p_list_remove(&conn->node);
@@ -492,7 +505,9 @@ void p2p_quic_conn_keep_alive(p2p_quic_conn *conn, bool on) {
     p2p_time idle = ngtcp2_conn_get_local_transport_params(conn->ng)->max_idle_timeout;
     if (theirs->max_idle_timeout > 0 && theirs->max_idle_timeout < idle)
         idle = theirs->max_idle_timeout;
-    p2p_time apart = env->timeouts->keepalive < idle / 2 ? env->timeouts->keepalive : idle / 2;
+    p2p_time apart = keep_alive_after(idle);
+    if (env->timeouts->keepalive < apart)
+        apart = env->timeouts->keepalive;
     ngtcp2_conn_set_keep_alive_timeout(conn->ng, conn->keep_alive ? apart : UINT64_MAX);
 }
 

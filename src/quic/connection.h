@@ -10,16 +10,23 @@
 #include "quic/address.h"
 #include "quic/endpoint.h"
 #include "quic/memory.h"
+#include "quic/pacing.h"
 
-/* The longest UDP payload sent or looked for: what an Ethernet frame holds over IPv6. */
-enum { P2P_QUIC_PAYLOAD_MAX = 1452 };
+enum {
+    /* What an Ethernet frame holds over IPv6: the longest UDP payload looked for at first. */
+    P2P_QUIC_PAYLOAD_ETHERNET = 1452,
+    /* The same of a jumbo frame, and of the loopback device: looked for when there is much to send,
+     * see packets.c. */
+    P2P_QUIC_PAYLOAD_JUMBO = 9000 - 40 - 8,
+    P2P_QUIC_PAYLOAD_MAX = 65000
+};
 
 /* A packet that could not join the batch it was written after: another destination or ECN mark. */
 typedef struct p2p_quic_held {
     p2p_sockaddr remote;
     uint8_t ecn;
     size_t len;
-    uint8_t bytes[P2P_QUIC_PAYLOAD_MAX];
+    uint8_t bytes[];
 } p2p_quic_held;
 
 struct p2p_quic_conn {
@@ -37,15 +44,16 @@ struct p2p_quic_conn {
     p2p_list node; /* endpoint->conns */
     p2p_dead dead;
     p2p_quic_window window;
-    p2p_list sending;    /* p2p_quic_stream.node */
-    uint32_t burst_left; /* packets the stream at the head may fill before the next has its turn */
-    p2p_sockaddr remote; /* at the start; afterwards where packets come from */
-    p2p_sockaddr local;  /* own address in the datagram that came last; family 0: not known */
+    p2p_list sending;        /* p2p_quic_stream.node */
+    size_t burst;            /* bytes of the stream at the head since it had its turn */
+    uint64_t bulk;           /* bytes of streams sent */
+    p2p_sockaddr remote;     /* at the start; afterwards where packets come from */
+    p2p_sockaddr local;      /* own address in the datagram that came last; family 0: not known */
     p2p_sockaddr path_local; /* this end of the path, as ngtcp2 knows it; see migration.c */
     bool astray;             /* the machine has lost `local` */
     p2p_time progress;       /* the latest acknowledgement of stream data, or start of sending */
     p2p_time narrow_until, narrow_for; /* large packets do not arrive: see packets.c */
-    size_t unpaced;                    /* bytes sent that pacing does not count yet */
+    p2p_quic_pacer pacer;
     p2p_quic_held *held;
     uint64_t initial_key; /* in endpoint->initials; 0: none */
     uint64_t reset_key;   /* in endpoint->resets */
@@ -100,6 +108,7 @@ void p2p_quic_conn_datagram(p2p_quic_conn *conn, const p2p_quic_arrival *in);
 bool p2p_quic_conn_draw(
     p2p_udp_sender *sender, uint8_t *dst, size_t cap, size_t max_segments, p2p_datagrams *out);
 void p2p_quic_conn_fire(p2p_timer *timer, p2p_time now);
+void p2p_quic_conn_drop_held(p2p_quic_conn *conn);
 
 /* --- migration.c --- */
 

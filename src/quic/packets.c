@@ -3,21 +3,22 @@
  * Datagrams in, batches of datagrams out, and time.
  *
  * A batch is what one GSO send takes: packets of one size to one destination, at most ngtcp2's send
- * quantum, so that pacing works between batches. A stream fills up to BURST packets before the next
- * has its turn: changing streams with every packet costs a quarter of the throughput, and one
- * stream alone would starve the others. Whatever touches a connection wakes its sender, so the
- * timer is set in one place: when there was nothing more to draw.
+ * quantum. Pacing (pacing.c) says how many of them may carry streams. A stream sends up to BURST
+ * bytes before the next has its turn: changing streams with every packet costs a quarter of the
+ * throughput, and one stream alone would starve the others. Whatever touches a connection wakes its
+ * sender, so the timer is set in one place: when there was nothing more to draw.
  */
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "quic/connection.h"
 
 enum {
-    BURST = 16,
-    UNPACED_MAX = 10 * 1200,
-    /* Chunks of a stream's queue for one packet: one may be a short rest, the next is long enough.
-     */
+    BURST = 16 * P2P_QUIC_PAYLOAD_ETHERNET,
+    BULK = 1 << 20,
+    /* Chunks of a stream's queue for one packet. One may be a short rest; the next is enough for an
+     * Ethernet frame. */
     VIEWS = 2,
+    VIEWS_MAX = 17, /* 65000 bytes in chunks of 4 KiB */
     SILENT_PTOS = 4
 };
 
@@ -98,7 +99,7 @@ void p2p_quic_conn_fire(p2p_timer *timer, p2p_time now) {
 /* What one packet is asked to carry. */
 typedef struct load {
     p2p_quic_stream *stream; /* NULL: nothing but control frames */
-    ngtcp2_vec views[VIEWS];
+    ngtcp2_vec views[VIEWS_MAX];
     size_t count, len;
     bool fin;
 } load;
@@ -107,34 +108,41 @@ static p2p_quic_stream *stream_at(p2p_list *node) {
     return P2P_CONTAINER(node, p2p_quic_stream, node);
 }
 
-static void pull(p2p_quic_conn *conn, p2p_quic_stream *stream, load *out) {
-    p2p_bytes views[VIEWS];
-    *out = (load){.stream = stream};
-    out->count = conn->app->stream_pull(conn, stream, stream->sent, views, VIEWS, &out->fin);
+static void pull(p2p_quic_conn *conn, p2p_quic_stream *stream, size_t size, load *out) {
+    p2p_bytes views[VIEWS_MAX];
+    size_t most = size <= P2P_QUIC_PAYLOAD_ETHERNET ? VIEWS : VIEWS_MAX;
+    out->stream = stream;
+    out->len = 0;
+    out->fin = false;
+    out->count = conn->app->stream_pull(conn, stream, stream->sent, views, most, &out->fin);
     for (size_t i = 0; i < out->count; i++) {
         out->views[i] = (ngtcp2_vec){(uint8_t *)views[i].ptr, views[i].len};
         out->len += views[i].len;
     }
 }
 
-/* Streams that turn out to have nothing leave the queue. */
-static void next_load(p2p_quic_conn *conn, load *out) {
-    while (!p2p_list_empty(&conn->sending)) {
+/* Streams that turn out to have nothing leave the queue. Pacing holds back streams, and nothing
+ * else: acknowledgements that waited would hold up the peer. */
+static void next_load(p2p_quic_conn *conn, size_t size, load *out) {
+    while (!p2p_list_empty(&conn->sending) && conn->pacer.left > 0) {
         p2p_quic_stream *stream = stream_at(conn->sending.next);
-        pull(conn, stream, out);
+        pull(conn, stream, size, out);
         if (out->len > 0 && ngtcp2_conn_get_max_data_left(conn->ng) == 0)
             break; /* the connection's window is closed: control frames only */
         if (out->len > 0 || (out->fin && !stream->fin_sent))
             return;
         p2p_list_remove(&stream->node);
     }
-    *out = (load){0};
+    out->stream = NULL;
+    out->count = out->len = 0;
+    out->fin = false;
 }
 
-static void next_turn(p2p_quic_conn *conn, p2p_quic_stream *stream) {
-    if (conn->burst_left-- > 1)
+static void next_turn(p2p_quic_conn *conn, p2p_quic_stream *stream, size_t taken) {
+    conn->burst += taken;
+    if (conn->burst < BURST)
         return;
-    conn->burst_left = BURST;
+    conn->burst = 0;
     if (p2p_list_linked(&stream->node)) {
         p2p_list_remove(&stream->node);
         p2p_list_push(&conn->sending, &stream->node);
@@ -147,6 +155,7 @@ static void loaded(p2p_quic_conn *conn, const load *what, ngtcp2_ssize taken) {
     if (what->stream->sent == 0)
         conn->progress = conn->endpoint->env->now;
     what->stream->sent += (size_t)taken;
+    conn->bulk += (size_t)taken;
     if (what->fin && (size_t)taken == what->len)
         what->stream->fin_sent = true;
     if (taken > 0)
@@ -197,7 +206,7 @@ static ngtcp2_ssize write_packet(
         return n;
     for (;;) {
         load what;
-        next_load(conn, &what);
+        next_load(conn, size, &what);
         uint32_t flags = what.fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : NGTCP2_WRITE_STREAM_FLAG_NONE;
         /* A short rest shares the packet with what the next stream has. */
         if (what.stream != NULL && what.len < size && conn->sending.next != conn->sending.prev)
@@ -209,26 +218,32 @@ static ngtcp2_ssize write_packet(
         if (n == NGTCP2_ERR_WRITE_MORE || stream_refused(conn, what.stream, n))
             continue;
         if (n > 0 && what.stream != NULL && taken >= 0)
-            next_turn(conn, what.stream);
+            next_turn(conn, what.stream, (size_t)taken);
         return n;
     }
 }
 
 /* Keeps a packet for the next batch. Without memory it is lost, as packets are. */
 static void hold(p2p_quic_conn *conn, const p2p_datagrams *to, const uint8_t *bytes, size_t len) {
-    if (conn->held == NULL)
-        conn->held = p2p_mem_alloc(conn->endpoint->env->mem, sizeof *conn->held);
-    if (conn->held == NULL || len > sizeof conn->held->bytes)
+    p2p_quic_held *held = p2p_mem_alloc(conn->endpoint->env->mem, sizeof *held + len);
+    if (held == NULL)
         return;
-    conn->held->remote = to->remote;
-    conn->held->ecn = to->ecn;
-    conn->held->len = len;
-    memcpy(conn->held->bytes, bytes, len);
+    held->remote = to->remote;
+    held->ecn = to->ecn;
+    held->len = len;
+    memcpy(held->bytes, bytes, len);
+    conn->held = held;
+}
+
+void p2p_quic_conn_drop_held(p2p_quic_conn *conn) {
+    if (conn->held != NULL)
+        p2p_mem_free(conn->endpoint->env->mem, conn->held, sizeof *conn->held + conn->held->len);
+    conn->held = NULL;
 }
 
 static bool draw_held(p2p_quic_conn *conn, uint8_t *dst, size_t cap, p2p_datagrams *out) {
     p2p_quic_held *held = conn->held;
-    bool fits = held->len > 0 && held->len <= cap;
+    bool fits = held->len <= cap;
     if (fits) {
         memcpy(dst, held->bytes, held->len);
         *out = (p2p_datagrams){.remote = held->remote,
@@ -237,25 +252,36 @@ static bool draw_held(p2p_quic_conn *conn, uint8_t *dst, size_t cap, p2p_datagra
             .segment = held->len,
             .ecn = held->ecn};
     }
-    p2p_mem_free(conn->endpoint->env->mem, held, sizeof *held);
-    conn->held = NULL;
+    p2p_quic_conn_drop_held(conn);
     return fits;
 }
 
 /*
- * Writes packets while they have one size and one destination. More: false when ngtcp2 has nothing
- * to send now. An error has ended the connection; what was written before still counts.
+ * Room for the next packet. Packets beyond an Ethernet frame are looked for only when the
+ * connection has carried much: three probes of up to 65000 bytes cost more than a handshake. Where
+ * the path or the peer takes no more than Ethernet does, the system or the peer's parameters say
+ * so.
+ */
+static size_t room(p2p_quic_conn *conn) {
+    if (conn->endpoint->env->now < conn->narrow_until)
+        return NGTCP2_MAX_UDP_PAYLOAD_SIZE;
+    size_t most = ngtcp2_conn_get_max_tx_udp_payload_size(conn->ng);
+    return conn->bulk < BULK && most > P2P_QUIC_PAYLOAD_ETHERNET ? P2P_QUIC_PAYLOAD_ETHERNET : most;
+}
+
+/*
+ * Writes packets while they have one size and one destination. A probe of the path's MTU goes
+ * alone: where it does not fit, the system refuses all that goes with it. More: false when ngtcp2
+ * has nothing to send now. An error has ended the connection; what was written before still counts.
  */
 static bool write_batch(
     p2p_quic_conn *conn, uint8_t *dst, size_t cap, size_t max_segments, p2p_datagrams *out) {
-    size_t largest = conn->endpoint->env->now < conn->narrow_until
-                         ? NGTCP2_MAX_UDP_PAYLOAD_SIZE
-                         : ngtcp2_conn_get_max_tx_udp_payload_size(conn->ng);
+    size_t proven = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng);
     size_t quantum = ngtcp2_conn_get_send_quantum(conn->ng);
     size_t count = 0;
     *out = (p2p_datagrams){.local = p2p_quic_conn_source(conn)};
     while (count < max_segments && out->len < quantum) {
-        size_t size = count == 0 ? largest : out->segment;
+        size_t size = count == 0 ? room(conn) : out->segment;
         ngtcp2_path_storage path;
         ngtcp2_pkt_info info;
         p2p_datagrams to = {0};
@@ -277,24 +303,22 @@ static bool write_batch(
             hold(conn, &to, dst + out->len, (size_t)n);
             return true;
         }
+        p2p_quic_pacer_spend(&conn->pacer, (size_t)n);
         out->len += (size_t)n;
         count++;
-        if ((size_t)n < out->segment)
+        if ((size_t)n < out->segment || (size_t)n > proven)
             break;
     }
     return true;
 }
 
-/*
- * Pacing begins when a burst of RFC 9002's initial window has gone: what is less goes at once, or a
- * handshake's second packet would wait for its first. ngtcp2 counts what it is not told of yet.
- */
-static void pace(p2p_quic_conn *conn, size_t len) {
-    conn->unpaced += len;
-    if (conn->unpaced < UNPACED_MAX)
-        return;
-    conn->unpaced = 0;
-    ngtcp2_conn_update_pkt_tx_time(conn->ng, conn->endpoint->env->now);
+static p2p_quic_rate rate_of(p2p_quic_conn *conn) {
+    ngtcp2_conn_info info;
+    ngtcp2_conn_get_conn_info(conn->ng, &info);
+    return (p2p_quic_rate){.window = info.cwnd,
+        .rtt = info.smoothed_rtt,
+        .packet = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng),
+        .slow_start = info.cwnd < info.ssthresh};
 }
 
 static void finish_if_done(p2p_quic_conn *conn) {
@@ -315,20 +339,25 @@ bool p2p_quic_conn_draw(
         p2p_udp_want(sender);
         return true;
     }
+    p2p_quic_rate rate = rate_of(conn);
+    (void)p2p_quic_pacer_fill(&conn->pacer, &rate, env->now);
     conn->busy = true;
     bool more = write_batch(conn, dst, cap, max_segments, out);
     conn->busy = false;
-    if (!conn->over) {
-        pace(conn, out->len);
+    if (!conn->over)
         p2p_quic_conn_settle(conn);
-    }
     if (conn->over)
         return out->len > 0;
     if (more) {
         p2p_udp_want(sender);
         return out->len > 0;
     }
-    p2p_timer_set(&env->timers, &conn->timer, ngtcp2_conn_get_expiry(conn->ng));
+    p2p_time next = ngtcp2_conn_get_expiry(conn->ng);
+    if (conn->pacer.left == 0 && !p2p_list_empty(&conn->sending)) {
+        p2p_time open = p2p_quic_pacer_next(&conn->pacer, &rate);
+        next = open < next ? open : next;
+    }
+    p2p_timer_set(&env->timers, &conn->timer, next);
     if (conn->finishing)
         finish_if_done(conn);
     return out->len > 0;

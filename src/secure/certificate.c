@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/cursor.h"
+#include "base/der.h"
 #include "base/mem.h"
 #include "identity/identity.h"
 #include "secure/certificate_form.h"
@@ -54,19 +55,8 @@ static void free_host_cert(p2p_env_part *part) {
 
 /* --- the extension --- */
 
-static void put_length(p2p_writer *w, size_t len) {
-    if (len >= 256)
-        p2p_writer_u8(w, 0x82);
-    else if (len >= 128)
-        p2p_writer_u8(w, 0x81);
-    if (len >= 256)
-        p2p_writer_u8(w, (uint8_t)(len >> 8));
-    p2p_writer_u8(w, (uint8_t)len);
-}
-
 static void put_octets(p2p_writer *w, p2p_bytes bytes) {
-    p2p_writer_u8(w, V_ASN1_OCTET_STRING);
-    put_length(w, bytes.len);
+    p2p_der_put_head(w, P2P_DER_OCTET_STRING, bytes.len);
     p2p_writer_bytes(w, bytes);
 }
 
@@ -75,8 +65,7 @@ static void put_signed_key(p2p_writer *w, p2p_bytes public_key, p2p_bytes signat
     p2p_writer content = p2p_writer_of(NULL, 0);
     put_octets(&content, public_key);
     put_octets(&content, signature);
-    p2p_writer_u8(w, V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED);
-    put_length(w, content.len);
+    p2p_der_put_head(w, P2P_DER_SEQUENCE, content.len);
     put_octets(w, public_key);
     put_octets(w, signature);
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What making and checking a libp2p certificate have in common, in OpenSSL's terms. */
+/* What making and checking a libp2p certificate have in common. */
 #ifndef P2P_SECURE_CERTIFICATE_FORM_H
 #define P2P_SECURE_CERTIFICATE_FORM_H
-
-#include <openssl/x509.h>
 
 #include "secure/certificate.h"
 
@@ -20,9 +18,5 @@ enum {
     P2P_CERT_STATEMENT_MAX = 2200, /* an RSA-8192 key needs 1 100 bytes */
     P2P_CERT_DER_MAX = 8192
 };
-
-/* p2p_cert_verify of a certificate that has been taken apart already: doing so is a sixth of a TLS
- * handshake. */
-P2P_NODISCARD p2p_err p2p_cert_verify_x509(p2p_cert_owner *owner, X509 *x509, uint64_t wall_ms);
 
 #endif

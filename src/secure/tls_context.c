@@ -51,6 +51,15 @@ static void free_context(p2p_env_part *part) {
 
 /* --- the peer's certificate --- */
 
+static p2p_err verify_x509(p2p_cert_owner *owner, X509 *x509, uint64_t wall_ms) {
+    uint8_t der[P2P_CERT_DER_MAX];
+    uint8_t *end = der;
+    int len = i2d_X509(x509, NULL);
+    if (len <= 0 || (size_t)len > sizeof der || i2d_X509(x509, &end) != len)
+        return P2P_ERR_BAD_CERTIFICATE;
+    return p2p_cert_verify(owner, p2p_bytes_of(der, (size_t)len), wall_ms);
+}
+
 static p2p_err check_certificate(p2p_tls_peer *peer, X509_STORE_CTX *store) {
     const p2p_secure_params *params = peer->params;
     STACK_OF(X509) *chain = X509_STORE_CTX_get0_untrusted(store);
@@ -58,7 +67,7 @@ static p2p_err check_certificate(p2p_tls_peer *peer, X509_STORE_CTX *store) {
     /* spec: tls #peer-authentication: abort if more than one certificate is received. */
     if (x509 == NULL || sk_X509_num(chain) != 1)
         return P2P_ERR_BAD_CERTIFICATE;
-    p2p_err err = p2p_cert_verify_x509(&peer->owner, x509, p2p_env_wall_ms(params->env));
+    p2p_err err = verify_x509(&peer->owner, x509, p2p_env_wall_ms(params->env));
     if (err != P2P_OK)
         return err;
     /* spec: tls #libp2p-public-key-extension: clients MUST abort the connection if the peer id is

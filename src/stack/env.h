@@ -119,4 +119,12 @@ static inline void p2p_env_bury(p2p_env *env, p2p_dead *dead, void (*free)(p2p_d
     p2p_list_push(&env->dead, &dead->node);
 }
 
+/* Nobody stands on what was buried any more. */
+static inline void p2p_env_free_dead(p2p_env *env) {
+    for (p2p_list *node; (node = p2p_list_pop(&env->dead)) != NULL;) {
+        p2p_dead *dead = (p2p_dead *)(void *)((char *)node - offsetof(p2p_dead, node));
+        dead->free(dead);
+    }
+}
+
 #endif

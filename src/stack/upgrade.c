@@ -408,14 +408,6 @@ void p2p_upgrade_cut_off(p2p_upgrade *upgrade) {
     upgrade->refused |= select->assumed && !select->ms.done;
 }
 
-const char *p2p_upgrade_security(const p2p_upgrade *upgrade) {
-    return upgrade->security == NULL ? "" : upgrade->security->id;
-}
-
-const char *p2p_upgrade_muxer(const p2p_upgrade *upgrade) {
-    return upgrade->muxer == NULL ? "" : upgrade->muxer->id;
-}
-
 bool p2p_upgrade_retry_patiently(const p2p_upgrade *upgrade) {
     const select_layer *select = &upgrade->for_security;
     /* A peer may also break off over the handshake that it did not expect, and its refusal be lost

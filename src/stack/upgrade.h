@@ -51,9 +51,6 @@ void p2p_upgrade_free(p2p_upgrade *upgrade);
 /* The sentence for a person about an error that feed, draw, a deadline or the wire's end gave; says
  * the step. */
 void p2p_upgrade_explain(const p2p_upgrade *upgrade, p2p_err err, char text[P2P_REASON_TEXT_MAX]);
-/* Names of what was agreed, "" before. */
-const char *p2p_upgrade_security(const p2p_upgrade *upgrade);
-const char *p2p_upgrade_muxer(const p2p_upgrade *upgrade);
 /* The wire ended or broke: a peer that had not answered may have refused what was assumed in that
  * way. */
 void p2p_upgrade_cut_off(p2p_upgrade *upgrade);

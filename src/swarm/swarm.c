@@ -52,13 +52,6 @@ void p2p_swarm_close(p2p_swarm *swarm) {
     p2p_swarm_check_stopped(swarm);
 }
 
-static void free_dead(p2p_env *env) {
-    for (p2p_list *node; (node = p2p_list_pop(&env->dead)) != NULL;) {
-        p2p_dead *dead = P2P_CONTAINER(node, p2p_dead, node);
-        dead->free(dead);
-    }
-}
-
 void p2p_swarm_deinit(p2p_swarm *swarm) {
     p2p_env *env = swarm->env;
     p2p_swarm_cancel_all(swarm);
@@ -68,14 +61,14 @@ void p2p_swarm_deinit(p2p_swarm *swarm) {
         p2p_conn_abort(P2P_CONTAINER(node, p2p_conn, node), P2P_CODE_SHUTDOWN);
     for (p2p_list *node; (node = p2p_list_pop(&env->ready)) != NULL;)
         p2p_stream_dispatch(p2p_stream_of_ready(node));
-    free_dead(env);
+    p2p_env_free_dead(env);
     p2p_swarm_drop_events(swarm);
     for (p2p_list *node; (node = p2p_list_pop(&swarm->conns)) != NULL;) {
         p2p_conn *conn = P2P_CONTAINER(node, p2p_conn, node);
         p2p_mem_free(env->mem, conn->swarm, sizeof(p2p_swarm_conn));
         p2p_conn_bury(conn);
     }
-    free_dead(env);
+    p2p_env_free_dead(env);
     while (swarm->transport_count > 0) {
         p2p_transport *transport = swarm->transports[--swarm->transport_count];
         transport->type->free(transport);

@@ -24,14 +24,6 @@ void p2p_http_reader_deinit(p2p_http_reader *reader) {
     p2p_buf_deinit(&reader->buf);
 }
 
-void p2p_http_reader_reset(p2p_http_reader *reader) {
-    p2p_buf_consume(&reader->buf, p2p_buf_len(&reader->buf));
-    reader->last = 0;
-    reader->newline = 0;
-    reader->done = false;
-    reader->refusal = 0;
-}
-
 static p2p_err refuse(p2p_http_reader *r, p2p_err err, unsigned status) {
     r->refusal = status;
     return err;
@@ -44,7 +36,7 @@ static bool is_token_char(uint8_t c) {
     return c > ' ' && c < 0x7f && strchr("!#$%&'*+-.^_`|~", c) != NULL;
 }
 
-static bool is_token(p2p_bytes text) {
+bool p2p_http_is_token(p2p_bytes text) {
     for (size_t i = 0; i < text.len; i++)
         if (!is_token_char(text.ptr[i]))
             return false;
@@ -59,7 +51,7 @@ static bool is_target(p2p_bytes text) {
 }
 
 /* Visible characters, blanks, and bytes above ASCII, which are opaque. */
-static bool is_value(p2p_bytes text) {
+bool p2p_http_is_value(p2p_bytes text) {
     for (size_t i = 0; i < text.len; i++)
         if ((text.ptr[i] < ' ' && text.ptr[i] != '\t') || text.ptr[i] == 0x7f)
             return false;
@@ -102,7 +94,8 @@ static p2p_err parse_version(p2p_http_reader *r, p2p_bytes text) {
 static p2p_err parse_request_line(p2p_http_reader *r, p2p_bytes line) {
     p2p_http_head *head = &r->head;
     if (!cut(&line, ' ', &head->method) || !cut(&line, ' ', &head->target) ||
-        !is_token(head->method) || head->method.len > METHOD_MAX || !is_target(head->target))
+        !p2p_http_is_token(head->method) || head->method.len > METHOD_MAX ||
+        !is_target(head->target))
         return refuse(r, P2P_ERR_MALFORMED, 400);
     return parse_version(r, line);
 }
@@ -123,13 +116,14 @@ static p2p_err parse_status_line(p2p_http_reader *r, p2p_bytes line) {
     }
     if (line.len > 4)
         r->head.reason = p2p_bytes_of(line.ptr + 4, line.len - 4);
-    return r->head.status >= 100 && is_value(r->head.reason) ? P2P_OK
-                                                             : refuse(r, P2P_ERR_MALFORMED, 400);
+    return r->head.status >= 100 && p2p_http_is_value(r->head.reason)
+               ? P2P_OK
+               : refuse(r, P2P_ERR_MALFORMED, 400);
 }
 
 static p2p_err parse_header(p2p_http_reader *r, p2p_bytes line) {
     p2p_http_header field;
-    if (!cut(&line, ':', &field.name) || !is_token(field.name) || !is_value(line))
+    if (!cut(&line, ':', &field.name) || !p2p_http_is_token(field.name) || !p2p_http_is_value(line))
         return refuse(r, P2P_ERR_MALFORMED, 400);
     if (r->head.count == P2P_HTTP_HEADERS_MAX)
         return refuse(r, P2P_ERR_TOO_BIG, 431);

@@ -49,8 +49,6 @@ typedef struct p2p_http_reader {
 void p2p_http_reader_init(
     p2p_http_reader *reader, p2p_http_kind kind, const p2p_mem *mem, size_t max);
 void p2p_http_reader_deinit(p2p_http_reader *reader);
-/* Ready for the next head on the same connection; the views of the last one are gone. */
-void p2p_http_reader_reset(p2p_http_reader *reader);
 
 /*
  * Takes bytes up to the empty line that ends the head; what follows is left to the next reader.
@@ -59,6 +57,9 @@ void p2p_http_reader_reset(p2p_http_reader *reader);
  */
 P2P_NODISCARD p2p_err p2p_http_reader_feed(p2p_http_reader *reader, p2p_bytes in, size_t *used);
 
+/* May a field have this name, and this value (RFC 9110 sections 5.6.2 and 5.5)? */
+bool p2p_http_is_token(p2p_bytes text);
+bool p2p_http_is_value(p2p_bytes text);
 /* Equal but for the case of ASCII letters. */
 bool p2p_http_same(p2p_bytes a, const char *b);
 /* How many fields have that name; *value, if not NULL, gets the first one's value. */

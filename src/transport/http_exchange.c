@@ -26,25 +26,11 @@ void p2p_http_response_set_status(p2p_http_response *response, unsigned status) 
     response->status = status;
 }
 
-static bool is_token(const char *text) {
-    for (const char *c = text; *c != '\0'; c++)
-        if (*c <= ' ' || *c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", *c) != NULL)
-            return false;
-    return text[0] != '\0';
-}
-
-static bool is_value(const char *text) {
-    for (const char *c = text; *c != '\0'; c++)
-        if ((*c >= 0 && *c < ' ' && *c != '\t') || *c == 0x7f)
-            return false;
-    return true;
-}
-
 p2p_err p2p_http_response_add_header(
     p2p_http_response *response, const char *name, const char *value) {
     uint8_t line[1024];
     p2p_writer w = p2p_writer_of(line, sizeof line);
-    if (!is_token(name) || !is_value(value) ||
+    if (!p2p_http_is_token(p2p_bytes_text(name)) || !p2p_http_is_value(p2p_bytes_text(value)) ||
         p2p_http_same(p2p_bytes_text(name), "content-length") ||
         p2p_http_same(p2p_bytes_text(name), "connection") ||
         p2p_http_same(p2p_bytes_text(name), "transfer-encoding"))

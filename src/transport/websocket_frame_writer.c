@@ -20,10 +20,6 @@ void p2p_ws_writer_init(p2p_ws_writer *writer, p2p_ws_role role, const p2p_rando
     *writer = (p2p_ws_writer){.role = role, .random = random};
 }
 
-void p2p_ws_writer_ping(p2p_ws_writer *w) {
-    w->ping_waits = !w->close_waits && !w->closed;
-}
-
 void p2p_ws_writer_pong(p2p_ws_writer *w, p2p_bytes payload) {
     P2P_REQUIRE(payload.len <= P2P_WS_CONTROL_MAX);
     if (w->close_waits || w->closed)
@@ -83,12 +79,7 @@ size_t p2p_ws_writer_control(p2p_ws_writer *w, uint8_t *dst, size_t cap) {
         w->pong_waits = n == 0;
         len += n;
     }
-    if (w->ping_waits) {
-        size_t n = put_control(w, dst + len, cap - len, P2P_WS_PING, (p2p_bytes){0});
-        w->ping_waits = n == 0;
-        len += n;
-    }
-    if (w->close_waits && !w->pong_waits && !w->ping_waits) {
+    if (w->close_waits && !w->pong_waits) {
         p2p_bytes payload = p2p_bytes_of(w->close, w->close_len);
         size_t n = put_control(w, dst + len, cap - len, P2P_WS_CLOSE, payload);
         w->close_waits = n == 0;

@@ -2,7 +2,7 @@
 /*
  * Writes WebSocket frames around payload that is already in place: the layer above draws behind the
  * room that the head needs, then the head is put before it and the payload masked where it lies.
- * Control frames go first; at most one pong (the latest), one ping and one close wait for room.
+ * Control frames go first; at most one pong (the latest) and one close wait for room.
  *
  *     size_t n = p2p_ws_writer_control(&writer, block, cap);
  *     size_t max, at = p2p_ws_writer_room(&writer, cap - n, &max);
@@ -22,7 +22,6 @@ enum { P2P_WS_KEY_POOL = 16 };
 typedef struct p2p_ws_writer {
     p2p_ws_role role;
     const p2p_random *random; /* masking keys; used by clients only */
-    bool ping_waits;
     bool pong_waits;
     bool close_waits;
     bool closed; /* the close frame went out: nothing may follow */
@@ -37,8 +36,6 @@ typedef struct p2p_ws_writer {
 /* random must outlive the writer; it may be NULL for a server. */
 void p2p_ws_writer_init(p2p_ws_writer *writer, p2p_ws_role role, const p2p_random *random);
 
-/* An empty ping, to keep the connection alive through proxies. */
-void p2p_ws_writer_ping(p2p_ws_writer *writer);
 /* The answer to a ping (at most P2P_WS_CONTROL_MAX bytes); it replaces one that still waits
  * (section 5.5.3). */
 void p2p_ws_writer_pong(p2p_ws_writer *writer, p2p_bytes payload);
@@ -47,7 +44,7 @@ void p2p_ws_writer_pong(p2p_ws_writer *writer, p2p_bytes payload);
 void p2p_ws_writer_close(p2p_ws_writer *writer, unsigned code, const char *reason);
 
 static inline bool p2p_ws_writer_waiting(const p2p_ws_writer *writer) {
-    return writer->ping_waits || writer->pong_waits || writer->close_waits;
+    return writer->pong_waits || writer->close_waits;
 }
 
 /* Writes the control frames that wait, as far as they fit whole; returns the bytes written. */

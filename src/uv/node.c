@@ -5,6 +5,7 @@
  */
 #include "uv/driver.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <time.h>
@@ -51,6 +52,8 @@ static void fill_random(void *ctx, uint8_t *dst, size_t len) {
     (void)ctx;
     for (size_t at = 0; at < len;) {
         ssize_t n = getrandom(dst + at, len - at, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
         P2P_REQUIRE(n > 0); /* without randomness there are no keys */
         at += (size_t)n;
     }

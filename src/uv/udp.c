@@ -106,7 +106,7 @@ void p2p_uv_bind(p2p_uv_driver *d, const p2p_effect *effect) {
 
 /* --- sending --- */
 
-static struct cmsghdr *add_control(
+static void add_control(
     struct msghdr *msg, size_t *used, int level, int type, const void *value, size_t len) {
     struct cmsghdr *c = (struct cmsghdr *)(void *)((char *)msg->msg_control + *used);
     c->cmsg_level = level;
@@ -114,7 +114,6 @@ static struct cmsghdr *add_control(
     c->cmsg_len = CMSG_LEN(len);
     memcpy(CMSG_DATA(c), value, len);
     *used += CMSG_SPACE(len);
-    return c;
 }
 
 static void add_source(struct msghdr *msg, size_t *used, const p2p_sockaddr *local) {

@@ -392,10 +392,7 @@ static void free_transport(p2p_transport *transport) {
         p2p_webrtc_handshake_deinit(&in->handshake);
         free_inbound(in);
     }
-    for (p2p_list *node; (node = p2p_list_pop(&env->dead)) != NULL;) {
-        p2p_dead *dead = P2P_CONTAINER(node, p2p_dead, node);
-        dead->free(dead);
-    }
+    p2p_env_free_dead(env);
     p2p_dtls_context_free(own->certificate);
     p2p_mem_free(env->mem, own, sizeof *own);
 }

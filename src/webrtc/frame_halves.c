@@ -3,7 +3,8 @@
  * When a libp2p stream over a data channel is over (specs webrtc/README.md, and what go, js and
  * rust make of it). FIN ends a direction and FIN_ACK confirms it, because closing a channel may
  * lose what was queued. RESET ends both directions. STOP_SENDING is answered with FIN, never with
- * RESET; once the peer has sent it, it may not acknowledge our FIN any more.
+ * RESET, and does not stand for FIN_ACK as in go: js sends one all the same, and hangs when the
+ * channel is gone by then.
  */
 #include "webrtc/frame.h"
 
@@ -52,8 +53,6 @@ static void on_stop(p2p_frame_halves *h) {
     h->stopped = true;
     if (h->sending == P2P_HALF_OPEN)
         h->sending = P2P_HALF_ENDING;
-    else if (h->sending == P2P_HALF_ENDED)
-        h->sending = P2P_HALF_DONE;
 }
 
 void p2p_frame_halves_on_flag(
@@ -110,7 +109,7 @@ p2p_frame_flag p2p_frame_halves_next(const p2p_frame_halves *h, bool more_data, 
 void p2p_frame_halves_sent(p2p_frame_halves *h, p2p_frame_flag flag, p2p_time now) {
     switch (flag) {
     case P2P_FRAME_FIN:
-        h->sending = h->stopped ? P2P_HALF_DONE : P2P_HALF_ENDED;
+        h->sending = P2P_HALF_ENDED;
         h->give_up_at = now + FIN_ACK_WAIT;
         break;
     case P2P_FRAME_STOP_SENDING:

@@ -5,7 +5,7 @@
 
 #include "multi/ip.h"
 #include "transport/udp_transport.h"
-#include "webtransport/certhash_list.h"
+#include "webtransport/certhash.h"
 
 /* /ip…/udp/PORT/quic-v1/webtransport; *at is left behind it. */
 static bool is_webtransport(const p2p_multiaddr *addr, size_t *at) {

@@ -6,6 +6,7 @@
 #include "webtransport/certificates.h"
 
 #include "base/bytes.h"
+#include "base/cursor.h"
 #include "crypto/certificate.h"
 #include "crypto/crypto.h"
 

@@ -9,7 +9,7 @@
 
 #include "quic/tls.h"
 #include "stack/env.h"
-#include "webtransport/certhash_list.h"
+#include "webtransport/certhash.h"
 #include "webtransport/rotation.h"
 
 typedef struct p2p_wt_certificates {

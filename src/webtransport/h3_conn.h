@@ -131,9 +131,10 @@ p2p_wt_session *p2p_wt_session_find(const p2p_h3_conn *h3, uint64_t id);
 bool p2p_wt_session_is_gone(const p2p_h3_conn *h3, uint64_t id);
 P2P_NODISCARD p2p_err p2p_wt_session_new(
     p2p_wt_session **out, p2p_h3_conn *h3, p2p_h3_lane *connect);
-/* A response, capsules, the end of the CONNECT stream. */
+/* From the CONNECT stream: a response, capsules, the end behind them, and its own end. */
 void p2p_wt_session_response(p2p_wt_session *session, const p2p_fields *fields);
 void p2p_wt_session_capsules(p2p_wt_session *session, p2p_bytes bytes);
+void p2p_wt_session_capsules_end(p2p_wt_session *session);
 void p2p_wt_session_fin(p2p_wt_session *session);
 /* All that the CONNECT stream had to say is acknowledged. */
 void p2p_wt_session_flushed(p2p_wt_session *session);

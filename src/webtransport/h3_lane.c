@@ -259,7 +259,7 @@ static void take_fin(p2p_h3_lane *stream) {
     if (err != P2P_OK)
         fail(stream, stream->reader.error, err);
     else if (session != NULL)
-        p2p_wt_session_fin(session);
+        p2p_wt_session_capsules_end(session);
 }
 
 void p2p_h3_lane_feed(p2p_h3_lane *stream, p2p_bytes bytes, bool fin) {

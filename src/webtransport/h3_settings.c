@@ -126,8 +126,3 @@ p2p_wt_dialect p2p_wt_dialect_of(const p2p_h3_settings *s) {
         return P2P_WT_DRAFT_07;
     return s->wt_enabled_15 > 0 ? P2P_WT_DRAFT_15 : P2P_WT_NONE;
 }
-
-bool p2p_wt_client_able(const p2p_h3_settings *s) {
-    return s->datagram > 0 && (s->wt_enable_02 > 0 || s->wt_max_sessions_07 > 0 ||
-                                  s->wt_max_sessions_13 > 0 || s->wt_enabled_15 > 0);
-}

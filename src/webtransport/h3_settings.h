@@ -58,8 +58,5 @@ typedef enum p2p_wt_dialect {
 /* What to speak to a server that sent these: the oldest dialect it knows, which more servers accept
  * than the newest. */
 p2p_wt_dialect p2p_wt_dialect_of(const p2p_h3_settings *settings);
-/* May a server expect a session from a client with these? It needs datagrams and any WebTransport
- * setting; a draft-02 client leaves out all but one. */
-bool p2p_wt_client_able(const p2p_h3_settings *settings);
 
 #endif

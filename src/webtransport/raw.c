@@ -86,7 +86,8 @@ static void news_opened(p2p_stream *stream, void *self) {
     muxer->handler->opened(muxer, self);
 }
 
-static size_t peek(p2p_stream *stream, uint8_t *dst, size_t len) {
+/* Takes len bytes out, or all there are; their number. */
+static size_t take(p2p_stream *stream, uint8_t *dst, size_t len) {
     size_t got = 0;
     while (got < len) {
         p2p_bytes view = p2p_stream_peek(stream);
@@ -103,21 +104,16 @@ static size_t peek(p2p_stream *stream, uint8_t *dst, size_t len) {
 static void news_readable(p2p_stream *stream, void *self) {
     p2p_wt_muxer *muxer = muxer_of(stream);
     uint8_t head[2] = {0}, datagram[DATAGRAM_MAX];
-    while (peek(stream, head, sizeof head) == sizeof head) {
+    while (take(stream, head, sizeof head) == sizeof head) {
         size_t len = (size_t)head[0] << 8 | head[1];
         if (len == DRAINING) {
             if (muxer->handler->draining != NULL)
                 muxer->handler->draining(muxer, self);
             continue;
         }
-        len = peek(stream, datagram, len);
+        len = take(stream, datagram, len);
         muxer->handler->datagram(muxer, p2p_bytes_of(datagram, len), self);
     }
-}
-
-static void news_writable(p2p_stream *stream, void *self) {
-    (void)stream;
-    (void)self;
 }
 
 static void news_closed(p2p_stream *stream, const p2p_stream_end *end, void *self) {
@@ -132,7 +128,6 @@ static const p2p_protocol NEWS = {.size = sizeof(p2p_protocol),
     .ids = NO_IDS,
     .opened = news_opened,
     .readable = news_readable,
-    .writable = news_writable,
     .closed = news_closed};
 
 /* --- from the session --- */
@@ -141,7 +136,7 @@ static p2p_wt_muxer *self_of(const p2p_wt_session *session) {
     return p2p_wt_session_self(session);
 }
 
-/* Ties a p2p_stream to its own. The half that is not there is over. */
+/* The session's part of a p2p_stream. */
 static p2p_wt_stream *prepare(p2p_stream *stream) {
     p2p_wt_stream *own = p2p_stream_mux(stream);
     own->ops = &p2p_wt_muxer_stream_ops;

@@ -9,8 +9,8 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "crypto/certificate.h"
 #include "crypto/crypto.h"
+#include "crypto/x509.h"
 #include "stack/stream.h"
 #include "transport/udp_transport.h"
 #include "webtransport/certificates.h"
@@ -62,7 +62,7 @@ static p2p_err credentials(void *ctx, const p2p_quic_credentials **out) {
 static p2p_err verify(p2p_quic_conn *conn, p2p_bytes certificate) {
     const p2p_wt_dial *dial = p2p_quic_conn_self(conn);
     int64_t now = (int64_t)(p2p_env_wall_ms(p2p_quic_conn_env(conn)) / 1000);
-    int64_t from, to;
+    p2p_x509 x509;
     uint8_t digest[P2P_SHA256_LEN], hash[P2P_CERTHASH_LEN];
     if (!p2p_quic_conn_outbound(conn))
         return P2P_ERR_BAD_CERTIFICATE; /* none was asked for */
@@ -74,8 +74,9 @@ static p2p_err verify(p2p_quic_conn *conn, p2p_bytes certificate) {
         at++;
     if (at == dial->certhash_count)
         return P2P_ERR_BAD_CERTIFICATE;
-    p2p_err err = p2p_certificate_validity(certificate, &from, &to);
-    if (err == P2P_OK && (now < from || now > to || to - from > P2P_WT_CERT_SECONDS))
+    p2p_err err = p2p_x509_read(&x509, certificate);
+    if (err == P2P_OK && (now < x509.not_before || now > x509.not_after ||
+                             x509.not_after - x509.not_before > P2P_WT_CERT_SECONDS))
         err = P2P_ERR_BAD_CERTIFICATE;
     return err;
 }
@@ -454,10 +455,7 @@ static p2p_err start(p2p_transport **out, p2p_env *env, const p2p_transport_up *
 static void finish_turn(p2p_env *env) {
     for (p2p_list *node; (node = p2p_list_pop(&env->ready)) != NULL;)
         p2p_stream_dispatch(p2p_stream_of_ready(node));
-    for (p2p_list *node; (node = p2p_list_pop(&env->dead)) != NULL;) {
-        p2p_dead *dead = P2P_CONTAINER(node, p2p_dead, node);
-        dead->free(dead);
-    }
+    p2p_env_free_dead(env);
 }
 
 static void free_transport(p2p_transport *transport) {

@@ -90,7 +90,6 @@ P2P_NODISCARD p2p_err p2p_wt_session_open(p2p_wt_session **out, p2p_h3_conn *h3,
 /* Who gets the session: of a server's request, or another one later. */
 void p2p_wt_session_set_app(p2p_wt_session *session, const p2p_wt_app *app, void *self);
 void *p2p_wt_session_self(const p2p_wt_session *session);
-p2p_h3_conn *p2p_wt_session_h3(const p2p_wt_session *session);
 /* NULL: over. */
 p2p_quic_conn *p2p_wt_session_quic(const p2p_wt_session *session);
 /* Offers the streams that wait once more. */

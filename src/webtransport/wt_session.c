@@ -194,6 +194,12 @@ static void take_words(char *dst, size_t cap, p2p_bytes text) {
     dst[len] = '\0';
 }
 
+static void malformed(p2p_wt_session *session) {
+    p2p_reason reason = {.err = P2P_ERR_MALFORMED, .text = "the peer sent a malformed capsule"};
+    p2p_h3_lane_abort(session->connect, P2P_H3_MESSAGE_ERROR);
+    p2p_wt_session_end(session, &reason);
+}
+
 static void closed_by_peer(p2p_wt_session *session, uint32_t code, p2p_bytes why) {
     p2p_reason reason = {
         .err = code == 0 ? P2P_ERR_EOF : P2P_ERR_RESET, .by_peer = true, .remote_code = code};
@@ -209,10 +215,7 @@ void p2p_wt_session_capsules(p2p_wt_session *session, p2p_bytes bytes) {
     p2p_capsule_item item;
     while (bytes.len > 0 && !session->over) {
         if (p2p_capsule_reader_feed(&session->capsules, bytes, &item) != P2P_OK) {
-            p2p_reason reason = {
-                .err = P2P_ERR_MALFORMED, .text = "the peer sent a malformed capsule"};
-            p2p_h3_lane_abort(session->connect, P2P_H3_MESSAGE_ERROR);
-            p2p_wt_session_end(session, &reason);
+            malformed(session);
             return;
         }
         bytes = p2p_bytes_of(bytes.ptr + item.used, bytes.len - item.used);
@@ -222,6 +225,14 @@ void p2p_wt_session_capsules(p2p_wt_session *session, p2p_bytes bytes) {
                  session->app->draining != NULL)
             session->app->draining(session);
     }
+}
+
+/* RFC 9297 section 3.3: a capsule that is cut is malformed. */
+void p2p_wt_session_capsules_end(p2p_wt_session *session) {
+    if (session->closing || p2p_capsule_reader_fin(&session->capsules) == P2P_OK)
+        p2p_wt_session_fin(session);
+    else
+        malformed(session);
 }
 
 void p2p_wt_session_fin(p2p_wt_session *session) {
@@ -297,10 +308,6 @@ void p2p_wt_session_set_app(p2p_wt_session *session, const p2p_wt_app *app, void
 
 void *p2p_wt_session_self(const p2p_wt_session *session) {
     return session->self;
-}
-
-p2p_h3_conn *p2p_wt_session_h3(const p2p_wt_session *session) {
-    return session->h3;
 }
 
 p2p_quic_conn *p2p_wt_session_quic(const p2p_wt_session *session) {

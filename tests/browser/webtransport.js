@@ -144,8 +144,8 @@ export const cases = {
     await env.said(/^raw session closed: code 7, .*bye, ünïcode$/)
   },
 
-  // On a busy machine Chromium 156 at times says "Connection lost." instead; two channels of its own to the page race, it
-  // seems. So it is asked up to five times.
+  // On a busy machine Chromium 156 at times says "Connection lost." instead: two channels to its page tell of the end, the close
+  // comes by one of them, and who is first wins (its next versions take the end from that one alone). So it is asked up to five times.
   async 'the page hears the code and reason of a close' (env) {
     for (let left = 5; left > 0; left--) {
       const transport = await connect(env, '/command')

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # run.sh [RELEASE]: installs the packages of dist/RELEASE (`./dev dist` there) into a clean root of that Debian release, made
-# by debootstrap, and runs `p2p up` in it as nobody, in a network of its own. The root is kept in
-# ${XDG_CACHE_HOME:-~/.cache}/c-libp2p/roots; each run works on a throw-away layer above it.
+# by debootstrap, and runs `p2p up` in it as nobody, in a network of its own, and then as a service of its systemd (service.sh).
+# The root is kept in ${XDG_CACHE_HOME:-~/.cache}/c-libp2p/roots; each run works on a throw-away layer above it.
 #
 # Needs to be root, debootstrap, python3, and the host of this machine's own apt sources.
 set -euo pipefail
@@ -75,5 +75,6 @@ rm -f "$root"/packages/*-dbgsym_*
 inside apt-get update -qq
 inside bash -c 'apt-get install -y -qq --no-install-recommends /packages/*.deb systemd >/dev/null 2>/tmp/apt.log || { cat /tmp/apt.log; exit 1; }'
 unshare --net bash "$0" "$release" --use "$root"
+bash tests/dist/service.sh "$root"
 inside apt-get purge -y -qq p2p libp2p0 libp2p-dev >/dev/null
 [ ! -e "$root/usr/bin/p2p" ] && [ ! -e "$root/usr/share/p2p" ]

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * Noise against a peer that sends anything. The first byte chooses:
+ *
  *   bit 0  the role of our side
  *   bit 1  the bytes follow a good handshake instead of being one
- *   bit 2  the peer keeps to the protocol, and the bytes are what it puts into its handshake
- * payload The rest is cut into pieces whose sizes come from the second byte.
+ *   bit 2  the peer keeps to the protocol, and the bytes are the payload of its handshake
+ *
+ * The rest is cut into pieces whose sizes come from the second byte.
  */
 #include <p2p/identity.h>
 

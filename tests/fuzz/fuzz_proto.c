@@ -23,7 +23,7 @@ static void walk(p2p_bytes bytes, int depth) {
         if (f.number == 1)
             (void)p2p_proto_uint(&c, &f);
         if (f.number == 2)
-            (void)p2p_proto_fixed64(&c, &f);
+            (void)p2p_proto_bytes(&c, &f);
         if (f.number == 3)
             p2p_proto_once(&c, &f, &seen);
     }

@@ -8,6 +8,8 @@
 /* How long a lost segment of a stream takes to be sent again: at least one RTT. */
 #define RETRANSMIT (200 * P2P_MILLISECOND)
 
+enum { ETHERNET = 1500 - 20 - 8 };
+
 sim_socket *sim_find_socket(const node *owner, p2p_socket id) {
     return p2p_map_get(&owner->sockets, id);
 }
@@ -131,7 +133,7 @@ void sim_send_datagram(node *n, sim_socket *s, const p2p_datagrams *d, p2p_bytes
     if (to == NULL || wrong_source)
         return;
     const link *l = world_path(w, n, to->owner);
-    if (l->down || l->no_udp || (l->mtu > 0 && bytes.len > l->mtu) ||
+    if (l->down || l->no_udp || bytes.len > (l->mtu > 0 ? l->mtu : ETHERNET) ||
         (l->loss > 0 && world_chance(w) < l->loss)) {
         w->datagrams_lost++;
         return;

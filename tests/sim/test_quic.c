@@ -49,6 +49,37 @@ static void an_mtu_that_drops_is_noticed(void **state) {
     world_deinit(&w);
 }
 
+/* Where the path carries more than Ethernet does, a long transfer takes fewer and larger packets;
+ * where it carries nearly as much, nothing is lost by trying. */
+static void jumbo_frames_are_found_and_used(void **state) {
+    (void)state;
+
+    static const struct {
+        size_t mtu, packets_min, packets_max;
+    } paths[] = {
+        {1472, 10000, 16000}, {8951, 10000, 16000}, {8972, 2000, 6000}, {65535, 300, 4000}};
+
+    for (size_t i = 0; i < P2P_COUNT(paths); i++) {
+        world w;
+        node *a, *b;
+        p2p_perf *perf;
+        start_pair(&w, &a, &b,
+            &(link){.latency = P2P_MILLISECOND, .rate = 100 << 20, .mtu = paths[i].mtu});
+        world_dial(a, b);
+        world_run(&w, P2P_SECOND);
+        result = (p2p_perf_progress){0};
+        size_t before = w.datagrams;
+        check_ok(p2p_perf_start(&perf, a->last_conn, 10 << 20, 0, 0, on_perf, NULL));
+        world_run(&w, 10 * P2P_SECOND);
+        check(result.done);
+        size_t packets = w.datagrams - before;
+        print_message("MTU %zu: %zu packets, %zu lost\n", paths[i].mtu, packets, w.datagrams_lost);
+        check(packets >= paths[i].packets_min && packets <= paths[i].packets_max);
+        check(w.datagrams_lost <= 6); /* three probes each of the sizes that do not fit */
+        world_deinit(&w);
+    }
+}
+
 /* --- another network --- */
 
 /* Counts in a qlog what a path's validation is made of. */
@@ -163,6 +194,7 @@ static void both_ends_write_a_qlog(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_mtu_that_drops_is_noticed),
+        cmocka_unit_test(jumbo_frames_are_found_and_used),
         cmocka_unit_test(a_host_that_changes_its_network_keeps_the_connection),
         cmocka_unit_test(and_so_does_one_that_has_none_for_a_while),
         cmocka_unit_test(both_ends_write_a_qlog),

@@ -30,6 +30,8 @@ static void note_dial(node *self, const p2p_event *event) {
         dial_reason = event->reason;
 }
 
+/* spec: webtransport #security-handshake: every hash that was dialled is one the peer vouches for.
+ */
 static void a_certificate_with_another_hash_is_refused(void **state) {
     (void)state;
     world w;

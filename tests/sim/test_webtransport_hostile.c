@@ -460,6 +460,22 @@ static void a_malformed_capsule_ends_its_session(void **state) {
     world_deinit(&w);
 }
 
+/* RFC 9297 section 3.3. */
+static void an_end_inside_a_capsule_is_malformed(void **state) {
+    (void)state;
+    world w;
+    static uint8_t bytes[P2P_WT_REQUEST_MAX];
+    p2p_writer writer = p2p_writer_of(bytes, sizeof bytes);
+    reset_rogue();
+    add_control();
+    p2p_writer_bytes(&writer, good_request);
+    p2p_writer_bytes(&writer, P2P_LITERAL("\x00\x04\x68\x43\x08x")); /* a close of eight bytes */
+    size_t connect = add(false, p2p_writer_view(&writer), true);
+    attack(&w);
+    check(rogue.streams[connect].reset == P2P_H3_MESSAGE_ERROR);
+    world_deinit(&w);
+}
+
 static void a_capsule_without_end_costs_nothing(void **state) {
     (void)state;
     world w;
@@ -498,6 +514,7 @@ int main(void) {
         cmocka_unit_test(streams_before_their_session_wait_up_to_a_limit),
         cmocka_unit_test(a_stream_may_overtake_its_request),
         cmocka_unit_test(a_malformed_capsule_ends_its_session),
+        cmocka_unit_test(an_end_inside_a_capsule_is_malformed),
         cmocka_unit_test(a_capsule_without_end_costs_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,7 @@ typedef struct link {
     uint64_t rate;      /* bytes per second */
     double loss;        /* 0 to 1 */
     double duplication; /* 0 to 1, datagrams */
-    size_t mtu;         /* datagrams above it vanish; 0: 65535 */
+    size_t mtu;         /* datagrams above it vanish; 0: 1472, an Ethernet frame's */
     bool no_udp;        /* datagrams vanish, streams pass */
     bool down;          /* nothing passes: streams stall, datagrams vanish */
 } link;

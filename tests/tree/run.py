@@ -7,6 +7,7 @@ named where, which sentences of specifications are tested.
 
 Prints what is wrong, then `tree: N passed, N failed`.
 """
+import email.utils
 import pathlib
 import re
 import subprocess
@@ -103,8 +104,18 @@ def check_file_sizes():
             if (count := len(path.read_text().splitlines())) > 800]
 
 
+# Folders whose README.md names every file.
+DESCRIBED = [f"src/{room}" for room in ROOMS] + ["tools/p2p", "tools/p2p/up", "tests/sim"]
+
+
 def check_room_readmes():
-    return [f"src/{room} has no README.md" for room in ROOMS if not (ROOT / "src" / room / "README.md").exists()]
+    """Every file of these folders stands in the folder's README.md; a .c and its .h under one name."""
+    wrong = []
+    for folder in map(ROOT.joinpath, DESCRIBED):
+        named = set(re.findall(r"`(\w+)(?:\.\w+)?`", (folder / "README.md").read_text()))
+        wrong += [f"{path.relative_to(ROOT)} is not in the README.md beside it" for path in sorted(folder.glob("*.[ch]"))
+                  if path.stem not in named]
+    return wrong
 
 
 def check_readme_program():
@@ -147,8 +158,31 @@ def check_scripts():
     return wrong
 
 
+def check_version():
+    """One version, and one day of its release, everywhere."""
+    def found(pattern, name):
+        match = re.search(pattern, (ROOT / name).read_text(), re.M)
+        return match.groups() if match else ("?", "?")
+
+    (version,) = re.search(r"^project\(p2p VERSION ([0-9.]+)", (ROOT / "CMakeLists.txt").read_text(), re.M).groups()
+    changed, day = found(r"^## ([0-9.]+), (.+)$", "CHANGELOG.md")
+    packaged, suite = found(r"^c-libp2p \(([0-9.]+)-[0-9]+\) (\w+);", "debian/changelog")
+    (signed,) = found(r"^ -- .*>  (.+)$", "debian/changelog")
+    said, released = found(r'^\.TH P2P 1 "(.*)" "c-libp2p (.*)" ', "docs/p2p.1")[::-1]
+    printed = subprocess.run([BUILD / "p2p", "version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    wrong = [f"{where} says {other}, CMakeLists.txt {version}"
+             for where, other in (("CHANGELOG.md", changed), ("debian/changelog", packaged), ("docs/p2p.1", said), ("p2p version", printed))
+             if other != version]
+    if day == "unreleased":
+        return wrong + ([] if suite == "UNRELEASED" else [f"CHANGELOG.md says unreleased, debian/changelog {suite}"])
+    packaged_day = email.utils.parsedate_to_datetime(signed).date().isoformat()
+    if suite == "UNRELEASED" or not day == packaged_day == released:
+        wrong.append(f"CHANGELOG.md says {day}, debian/changelog {packaged_day} for {suite}, docs/p2p.1 {released}")
+    return wrong
+
+
 CHECKS = [check_layers, check_public, check_symbols, check_file_sizes, check_room_readmes, check_readme_program, check_hosts,
-          check_scripts, check_packages, check_spec]
+          check_scripts, check_version, check_packages, check_spec]
 
 
 def main():

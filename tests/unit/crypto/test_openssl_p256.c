@@ -75,6 +75,48 @@ static void numbers_outside_the_range_are_no_keys(void **state) {
     check_err(P2P_ERR_INVALID, p2p_p256_public(point, scalar));
 }
 
+static bool verifies(
+    const uint8_t point[65], const uint8_t digest[32], const uint8_t r[32], const uint8_t s[32]) {
+    return p2p_p256_verify(point, digest, p2p_bytes_of(r, 32), p2p_bytes_of(s, 32));
+}
+
+static void a_signature_holds_for_its_key_and_digest_alone(void **state) {
+    (void)state;
+    uint8_t scalar[32], point[65], digest[32], r[32], s[32];
+    load(scalar, private_key);
+    check_ok(p2p_p256_public(point, scalar));
+    p2p_sha256(digest, p2p_bytes_text("sample"));
+    check_ok(p2p_p256_sign(r, s, scalar, digest));
+    check(verifies(point, digest, r, s));
+    uint8_t *const parts[] = {point + 1, point + 33, digest, r, s};
+    for (size_t i = 0; i < P2P_COUNT(parts); i++)
+        for (size_t at = 0; at < 32; at++) {
+            parts[i][at] ^= 0x10;
+            check(!verifies(point, digest, r, s));
+            parts[i][at] ^= 0x10;
+        }
+    check(verifies(point, digest, r, s));
+}
+
+/* FIPS 186-5 §6.4.2: both numbers lie between 1 and the order less one. */
+static void numbers_outside_the_range_are_no_signature(void **state) {
+    (void)state;
+    uint8_t scalar[32], point[65], digest[32], r[32], s[32], order[32];
+    uint8_t zero[32] = {0}, infinity[65] = {0};
+    load(scalar, private_key);
+    load(order, "FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551");
+    check_ok(p2p_p256_public(point, scalar));
+    p2p_sha256(digest, p2p_bytes_text("sample"));
+    check_ok(p2p_p256_sign(r, s, scalar, digest));
+    check(!verifies(point, digest, zero, s));
+    check(!verifies(point, digest, r, zero));
+    check(!verifies(point, digest, order, s));
+    check(!verifies(point, digest, r, order));
+    check(!verifies(infinity, digest, r, s));
+    check(!p2p_p256_verify(point, digest, (p2p_bytes){0}, (p2p_bytes){0}));
+    check(!p2p_p256_verify(point, digest, p2p_bytes_of(point, 33), p2p_bytes_of(s, 32)));
+}
+
 static void any_48_bytes_make_a_key(void **state) {
     (void)state;
     for (int fill = 0; fill < 256; fill += 51) {
@@ -94,6 +136,8 @@ int main(void) {
         cmocka_unit_test(the_signatures_of_rfc_6979_come_out),
         cmocka_unit_test(the_public_key_of_rfc_6979_comes_out),
         cmocka_unit_test(numbers_outside_the_range_are_no_keys),
+        cmocka_unit_test(a_signature_holds_for_its_key_and_digest_alone),
+        cmocka_unit_test(numbers_outside_the_range_are_no_signature),
         cmocka_unit_test(any_48_bytes_make_a_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,6 @@ static void chromiums_settings_mean_draft_02(void **state) {
     check(s.qpack_max_table_capacity == 65536 && s.max_field_section == 16384);
     check(s.qpack_blocked_streams == 100 && s.datagram == 1 && s.wt_enable_02 == 1);
     check(s.connect_protocol == 0 && s.wt_enabled_15 == 0);
-    check(p2p_wt_client_able(&s));
     check(p2p_wt_dialect_of(&s) == P2P_WT_DRAFT_02);
 }
 
@@ -32,7 +31,7 @@ static void firefoxs_settings_mean_draft_02(void **state) {
     p2p_h3_error error;
     check_ok(decode("0180010000 0714 ab60374201 80ffd27701 3301 0801", &s, &error));
     check(s.qpack_blocked_streams == 20 && s.connect_protocol == 1 && s.datagram == 1);
-    check(p2p_wt_client_able(&s));
+    check(p2p_wt_dialect_of(&s) == P2P_WT_DRAFT_02);
 }
 
 static void peers_of_every_draft_are_told_apart(void **state) {
@@ -61,7 +60,6 @@ static void peers_of_every_draft_are_told_apart(void **state) {
         check_ok(decode(CASES[i].hex, &s, &error));
         if (p2p_wt_dialect_of(&s) != CASES[i].dialect)
             fail_msg("case %zu: %d", i, p2p_wt_dialect_of(&s));
-        check(p2p_wt_client_able(&s) || CASES[i].dialect == P2P_WT_NONE);
     }
 }
 
@@ -125,7 +123,7 @@ static void own_settings_speak_every_draft(void **state) {
     p2p_h3_settings s;
     p2p_h3_error error;
     check_ok(p2p_h3_settings_decode(&s, p2p_bytes_of(out + 2, w.len - 2), &error));
-    check(p2p_wt_client_able(&s) && p2p_wt_dialect_of(&s) == P2P_WT_DRAFT_02);
+    check(p2p_wt_dialect_of(&s) == P2P_WT_DRAFT_02);
     check(s.wt_max_sessions_13 == 1); /* more would switch on flow control of sessions */
 }
 
