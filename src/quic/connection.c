@@ -19,10 +19,19 @@ enum {
 };
 
 /*
- * A connection on which nothing is heard is given up after this time, go-libp2p's; keep-alives
- * stand half as far apart at most. A host that sends none does not count either.
+ * A connection on which nothing is heard is given up after this time, go-libp2p's. A host that
+ * sends no keep-alives does not count either.
  */
 static const p2p_time IDLE = 30 * P2P_SECOND;
+
+/*
+ * A keep-alive goes when five sixths of the time have passed. If it is lost, it is repeated after a
+ * probe time-out, which the rest has room for several times; NATs forget after 30 seconds at the
+ * earliest; and each one wakes two processes.
+ */
+static p2p_time keep_alive_after(p2p_time idle) {
+    return idle / 6 * 5;
+}
 
 /* --- making --- */
 
@@ -496,7 +505,9 @@ void p2p_quic_conn_keep_alive(p2p_quic_conn *conn, bool on) {
     p2p_time idle = ngtcp2_conn_get_local_transport_params(conn->ng)->max_idle_timeout;
     if (theirs->max_idle_timeout > 0 && theirs->max_idle_timeout < idle)
         idle = theirs->max_idle_timeout;
-    p2p_time apart = env->timeouts->keepalive < idle / 2 ? env->timeouts->keepalive : idle / 2;
+    p2p_time apart = keep_alive_after(idle);
+    if (env->timeouts->keepalive < apart)
+        apart = env->timeouts->keepalive;
     ngtcp2_conn_set_keep_alive_timeout(conn->ng, conn->keep_alive ? apart : UINT64_MAX);
 }
 

@@ -23,11 +23,11 @@
 
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 #include <ngtcp2/ngtcp2.h>
 #include <ngtcp2/ngtcp2_crypto.h>
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
 
+#include "credentials.h"
 #include "machine.h"
 
 #ifndef UDP_SEGMENT
@@ -138,23 +138,6 @@ static const ngtcp2_callbacks CALLBACKS = {
 };
 
 /* --- a connection */
-
-static void make_certificate(void) {
-    gnutls_x509_privkey_t key;
-    gnutls_x509_crt_t cert;
-    must(gnutls_x509_privkey_init(&key) == 0 &&
-             gnutls_x509_privkey_generate(
-                 key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0) == 0 &&
-             gnutls_x509_crt_init(&cert) == 0 && gnutls_x509_crt_set_version(cert, 3) == 0 &&
-             gnutls_x509_crt_set_serial(cert, "1", 1) == 0 &&
-             gnutls_x509_crt_set_activation_time(cert, time(NULL) - 60) == 0 &&
-             gnutls_x509_crt_set_expiration_time(cert, time(NULL) + 3600) == 0 &&
-             gnutls_x509_crt_set_key(cert, key) == 0 &&
-             gnutls_x509_crt_sign2(cert, cert, key, GNUTLS_DIG_SHA256, 0) == 0 &&
-             gnutls_certificate_allocate_credentials(&credentials) == 0 &&
-             gnutls_certificate_set_x509_key(credentials, &cert, 1, key) == 0,
-        "no certificate");
-}
 
 static void make_tls(void) {
     static const char PRIORITY[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:"
@@ -344,7 +327,7 @@ int main(int argc, char **argv) {
     must(argc > 1, "how many megabytes?");
     total = strtoull(argv[1], NULL, 10) * 1000000;
     open_socket();
-    make_certificate();
+    must(make_credentials(&credentials), "no certificate");
     struct sockaddr_in server_at = local;
     pid_t child = fork();
     server = child != 0;

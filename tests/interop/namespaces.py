@@ -20,6 +20,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 FAR, NEAR = "10.99.1.1", "10.99.1.2"
 FAR6, NEAR6 = "fd99:1::1", "fd99:1::2"
@@ -61,6 +62,15 @@ def plug(process, end, own4, own6, other4, other6):
     run(*ip, "-6", "route", "add", "default", "via", other6)
 
 
+def settle(*prefixes):
+    """Waits until the system has found out that its own link-local addresses there are nobody else's: browsers break off what
+    they load when addresses change."""
+    end = time.monotonic() + 60
+    ask = ["ip", "-6", "address", "show", "tentative"]
+    while time.monotonic() < end and any(subprocess.run([*there, *ask], capture_output=True).stdout for there in prefixes):
+        time.sleep(0.1)
+
+
 @contextlib.contextmanager
 def two_namespaces():
     """The prefixes of commands for far and for near."""
@@ -81,6 +91,7 @@ def two_namespaces():
             "peer", "name", "p2p0", "netns", str(near.pid))
         plug(far, "p2p0", FAR, FAR6, NEAR, NEAR6)
         plug(near, "p2p0", NEAR, NEAR6, FAR, FAR6)
+        settle(within(far), within(near))
         yield within(far), within(near)
 
 

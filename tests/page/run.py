@@ -23,6 +23,9 @@ import sys
 import threading
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "interop"))
+from namespaces import settle
+
 SETUP_SECONDS = 1800
 PART_SECONDS = 900  # a guard, for busy machines
 TRIES = 3  # of a part in which something fails, in all
@@ -49,6 +52,7 @@ def namespaces(part):
             for name, address in ((browser, "10.77.0.2/24"), (node, "10.77.0.1/24")):
                 sh("ip", "-n", name, "address", "add", address, "dev", "cable")
                 sh("ip", "-n", name, "link", "set", "cable", "up")
+            settle(*(["ip", "netns", "exec", name] for name in (browser, node)))
             # Firefox gathers no candidates for WebRTC without a default route.
             sh("ip", "-n", browser, "route", "add", "default", "via", "10.77.0.1")
             options = ["--namespace", node, "--host", "10.77.0.1"]

@@ -104,8 +104,18 @@ def check_file_sizes():
             if (count := len(path.read_text().splitlines())) > 800]
 
 
+# Folders whose README.md names every file.
+DESCRIBED = [f"src/{room}" for room in ROOMS] + ["tools/p2p", "tools/p2p/up", "tests/sim"]
+
+
 def check_room_readmes():
-    return [f"src/{room} has no README.md" for room in ROOMS if not (ROOT / "src" / room / "README.md").exists()]
+    """Every file of these folders stands in the folder's README.md; a .c and its .h under one name."""
+    wrong = []
+    for folder in map(ROOT.joinpath, DESCRIBED):
+        named = set(re.findall(r"`(\w+)(?:\.\w+)?`", (folder / "README.md").read_text()))
+        wrong += [f"{path.relative_to(ROOT)} is not in the README.md beside it" for path in sorted(folder.glob("*.[ch]"))
+                  if path.stem not in named]
+    return wrong
 
 
 def check_readme_program():
