@@ -56,7 +56,8 @@ typedef struct p2p_ice_config {
 } p2p_ice_config;
 
 typedef enum p2p_ice_event {
-    P2P_ICE_SELECTED,     /* there is a path for data, or another one than before */
+    P2P_ICE_SELECTED, /* there is a path for data, or another one than before */
+    P2P_ICE_MOVED,    /* a full agent's: its packets come to the peer from another address now */
     P2P_ICE_DISCONNECTED, /* nothing heard on it for a while; it may come back (SELECTED) */
     P2P_ICE_FAILED        /* given up; final */
 } p2p_ice_event;

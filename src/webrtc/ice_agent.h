@@ -33,8 +33,9 @@ typedef struct ice_pair {
     uint8_t sends; /* of the check that is out */
     bool outstanding;
     uint8_t transaction[P2P_STUN_TRANSACTION];
-    p2p_time send_at;  /* next retransmission, or next consent check */
-    p2p_time heard_at; /* last answered or received check, or data */
+    p2p_time send_at;    /* next retransmission, or next consent check */
+    p2p_time heard_at;   /* last answered or received check, or data */
+    p2p_sockaddr mapped; /* as the peer saw this side in the last answer */
 } ice_pair;
 
 typedef struct ice_reply {

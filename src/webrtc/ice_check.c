@@ -145,6 +145,15 @@ static p2p_err on_request(p2p_ice *ice, const p2p_stun_msg *request, const p2p_s
     return P2P_OK;
 }
 
+static void note_mapped(p2p_ice *ice, ice_pair *pair, const p2p_sockaddr *mapped) {
+    bool moved = mapped->family != 0 && pair->mapped.family != 0 &&
+                 !p2p_ice_same_address(&pair->mapped, mapped);
+    if (moved && ice->selected != ICE_NONE && pair == &ice->pairs[ice->selected])
+        p2p_ice_push_event(ice, P2P_ICE_MOVED);
+    if (mapped->family != 0)
+        pair->mapped = *mapped;
+}
+
 static void on_success(p2p_ice *ice, ice_pair *pair, p2p_time now) {
     bool nominated = pair->sent_nominate && pair->nominate;
     pair->state = ICE_SUCCEEDED;
@@ -211,8 +220,10 @@ static p2p_err on_response(p2p_ice *ice, const p2p_stun_msg *response, const p2p
         return P2P_ERR_UNSUPPORTED;
     if (response->class == P2P_STUN_ERROR)
         on_error(ice, pair, response->error_code);
-    else
+    else {
+        note_mapped(ice, pair, &response->mapped);
         on_success(ice, pair, now);
+    }
     return P2P_OK;
 }
 

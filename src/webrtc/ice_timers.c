@@ -155,10 +155,15 @@ void p2p_ice_tick(p2p_ice *ice, p2p_time now) {
 
 void p2p_ice_doubt(p2p_ice *ice, p2p_time now) {
     ice_pair *selected = selected_pair(ice);
-    if (ice->failed || ice->lite || selected == NULL || selected->outstanding)
+    if (ice->failed || ice->lite || selected == NULL || is_repeated(selected))
         return;
-    if (selected->send_at > now)
-        selected->send_at = now;
+    p2p_time soonest = now;
+    if (selected->outstanding && ice->asked_count > 0) {
+        size_t last = (ice->asked_next + ICE_ASKED_MAX - 1) % ICE_ASKED_MAX;
+        soonest = ice->asked[last].at + CONSENT_EVERY / HURRY; /* its answer may be on the way */
+    }
+    if (selected->send_at > soonest)
+        selected->send_at = soonest > now ? soonest : now;
 }
 
 static bool is_paced(const ice_pair *pair) {

@@ -173,6 +173,8 @@ static void look_at_ice(p2p_webrtc_peer *peer) {
     while (p2p_ice_next_event(peer->ice, &event)) {
         if (event == P2P_ICE_FAILED)
             p2p_webrtc_peer_fail(peer, P2P_ERR_TIMEOUT, false);
+        if (event == P2P_ICE_MOVED && peer->channels != NULL)
+            p2p_sctp_moved(p2p_datachannels_sctp(peer->channels), peer->env->now);
     }
     if (peer->failure != P2P_OK || !p2p_ice_selected(peer->ice, &path))
         return;
@@ -262,7 +264,7 @@ static p2p_err make(p2p_webrtc_peer **out, const p2p_webrtc_peer_config *config)
     peer->user.opened = socket_opened;
     peer->user.closed = socket_closed;
     peer->sender.draw = p2p_webrtc_peer_draw;
-    peer->question.again_at = P2P_NEVER;
+    peer->question.again_at = peer->quiet_at = P2P_NEVER;
     p2p_err err = p2p_timers_expect(&env->timers, &peer->timer, p2p_webrtc_peer_on_time);
     if (err != P2P_OK) {
         p2p_mem_free(env->mem, peer, sizeof *peer);

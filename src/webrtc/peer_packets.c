@@ -19,6 +19,10 @@
 /* specs/webrtc/webrtc-direct.md: the same bound as QUIC's. */
 enum { AMPLIFICATION_MAX = 3 };
 
+/* Who only receives cannot know that more is due. So when the peer falls silent for so long the
+ * path is checked once: a NAT may have changed the address. */
+#define QUIET (P2P_SECOND)
+
 /* While the socket takes nothing, what is due stays due. */
 #define DUE_AGAIN (10 * P2P_MILLISECOND)
 
@@ -32,7 +36,7 @@ static void arm(p2p_webrtc_peer *peer, p2p_time not_before) {
         at = earlier(at, p2p_dtls_deadline(peer->dtls));
     if (peer->channels != NULL)
         at = earlier(at, p2p_sctp_deadline(p2p_datachannels_sctp(peer->channels)));
-    at = earlier(at, peer->question.again_at);
+    at = earlier(at, earlier(peer->question.again_at, peer->quiet_at));
     p2p_timer_set(&peer->env->timers, &peer->timer, at > not_before ? at : not_before);
 }
 
@@ -48,6 +52,10 @@ static void tick_channels(p2p_webrtc_peer *peer, p2p_time now) {
 
 void p2p_webrtc_peer_on_time(p2p_timer *timer, p2p_time now) {
     p2p_webrtc_peer *peer = P2P_CONTAINER(timer, p2p_webrtc_peer, timer);
+    if (peer->quiet_at <= now) {
+        peer->quiet_at = P2P_NEVER;
+        p2p_ice_doubt(peer->ice, now);
+    }
     p2p_ice_tick(peer->ice, now);
     if (peer->dtls != NULL)
         p2p_dtls_tick(peer->dtls, now);
@@ -107,6 +115,8 @@ void p2p_webrtc_peer_on_dtls(
         (void)err; /* `ended` told */
         answered = answered || p2p_sctp_answered(sctp, peer->question.nonce);
     }
+    if (peer->outbound && peer->associated)
+        peer->quiet_at = now + QUIET;
     p2p_webrtc_peer_heard(peer, &path, len, answered);
     p2p_webrtc_peer_settle(peer);
 }

@@ -41,6 +41,7 @@ struct p2p_webrtc_peer {
     size_t max_channels;
     uint8_t expected[P2P_DTLS_EXPECTED_MAX][32];
     uint8_t expected_count;
+    p2p_time quiet_at;       /* outbound: when the peer's silence is doubted; P2P_NEVER: it was */
     uint64_t received, sent; /* bytes of datagrams, until `proven` */
     bool proven;             /* who talks is where the datagrams come from */
     bool dtls_client;

@@ -58,6 +58,7 @@ void p2p_webrtc_peer_heard(
     else if (answered && same_path(path, &chosen)) {
         peer->path = chosen;
         question->again_at = P2P_NEVER;
+        p2p_sctp_moved(p2p_datachannels_sctp(peer->channels), peer->env->now);
     }
     if (same_path(path, &chosen))
         question->received += len;

@@ -105,6 +105,9 @@ P2P_NODISCARD p2p_err p2p_sctp_ask(
     p2p_sctp *a, uint8_t *dst, size_t cap, size_t *len, const uint8_t nonce[P2P_SCTP_NONCE]);
 /* Whether the packet that was given last had the answer to it. */
 bool p2p_sctp_answered(const p2p_sctp *a, const uint8_t nonce[P2P_SCTP_NONCE]);
+/* Packets take another path from now on, of which nothing is known; what is out counts as lost with
+ * the old one. */
+void p2p_sctp_moved(p2p_sctp *a, p2p_time now);
 /* When to call p2p_sctp_tick; P2P_NEVER if nothing is waited for. */
 p2p_time p2p_sctp_deadline(const p2p_sctp *a);
 p2p_err p2p_sctp_tick(p2p_sctp *a, p2p_time now);

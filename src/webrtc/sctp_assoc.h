@@ -361,6 +361,7 @@ void p2p_sctp_cc_acked(
     sctp_cc *cc, size_t bytes, uint32_t cum_acked, p2p_time min_rtt, p2p_time srtt, p2p_time now);
 void p2p_sctp_cc_lost(sctp_cc *cc, uint32_t last_sent);
 void p2p_sctp_cc_timeout(sctp_cc *cc, uint32_t last_sent);
+void p2p_sctp_cc_moved(sctp_cc *cc);
 
 /* --- sctp_sack.c --- */
 p2p_err p2p_sctp_on_sack(p2p_sctp *a, p2p_bytes body, p2p_time now);

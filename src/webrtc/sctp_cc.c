@@ -132,3 +132,12 @@ void p2p_sctp_cc_timeout(sctp_cc *cc, uint32_t last_sent) {
     cc->recovering = false;
     cc->recovery_end = last_sent;
 }
+
+/* Another path begins as the first one did, up to where that one's window was. */
+void p2p_sctp_cc_moved(sctp_cc *cc) {
+    if (cc->ssthresh > cc->cwnd && cc->cwnd >= INITIAL_PACKETS * cc->mtu)
+        cc->ssthresh = cc->cwnd;
+    cc->cwnd = INITIAL_PACKETS * cc->mtu;
+    cc->recovering = false;
+    cc->epoch = P2P_NEVER;
+}

@@ -180,14 +180,28 @@ static void probe(p2p_sctp *a, p2p_time now) {
     sctp_list_push_front(&a->tx.lost, f);
 }
 
+static void lose_all(p2p_sctp *a) {
+    while (a->tx.flight.head != NULL)
+        p2p_sctp_mark_lost(a, a->tx.flight.head);
+}
+
+void p2p_sctp_moved(p2p_sctp *a, p2p_time now) {
+    if (!sctp_open(a))
+        return;
+    lose_all(a);
+    p2p_sctp_loss_init(&a->loss);
+    p2p_sctp_cc_moved(&a->cc);
+    if (!nothing_out(a))
+        a->loss.rto_at = now + p2p_sctp_rto(a);
+}
+
 static p2p_err time_out(p2p_sctp *a, p2p_time now) {
     sctp_loss *loss = &a->loss;
     if (++loss->errors > MAX_ERRORS)
         return p2p_sctp_fail(a, P2P_ERR_TIMEOUT, SCTP_CAUSE_USER_ABORT);
     if (loss->backoff < MAX_BACKOFF)
         loss->backoff++;
-    while (a->tx.flight.head != NULL)
-        p2p_sctp_mark_lost(a, a->tx.flight.head);
+    lose_all(a);
     p2p_sctp_cc_timeout(&a->cc, a->tx.next_tsn - 1);
     a->tx.forward_due = a->tx.forward_tsn != a->tx.cum_acked;
     loss->probing = false;

@@ -311,11 +311,11 @@ static void on_perf(void *ctx, p2p_perf *perf, const p2p_perf_progress *progress
 static void a_connection_survives_every_change(void **state) {
     (void)state;
 
-    enum { LEN = 64 << 20 };
+    enum { LEN = 4 << 20 };
 
     start(NULL);
     node *b = world_add(&w, NULL);
-    world_link(&w, a, b, &(link){.latency = 20 * P2P_MILLISECOND, .rate = 100 << 20});
+    world_link(&w, a, b, &(link){.latency = 20 * P2P_MILLISECOND, .rate = 4 << 20});
     check_ok(p2p_host_add_protocol(b->host, &p2p_perf_protocol, NULL));
     world_listen(b, "/tcp/4001");
     world_dial(a, b);

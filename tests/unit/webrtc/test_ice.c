@@ -16,7 +16,7 @@ typedef struct world {
     p2p_sockaddr second;       /* of agent 0, if family is set */
     p2p_time now;
     p2p_ice_event last[2];
-    unsigned events[2][3];
+    unsigned events[2][4];
     size_t received[2];
     seeded_random random;
 } world;
@@ -215,6 +215,27 @@ static void answers_that_come_late_renew_consent(void **state) {
     world_close(&w);
 }
 
+static void a_doubt_is_checked_at_once_and_then_every_second(void **state) {
+    (void)state;
+    static world w;
+    world_direct(&w, 3, 0, 1);
+    run(&w, 10 * P2P_SECOND);
+    size_t before = w.received[0];
+    p2p_ice_doubt(w.agents[1], w.now);
+    run(&w, w.now + 30 * P2P_MILLISECOND);
+    check(w.received[0] == before + 1);
+    w.link.loss_percent = 100; /* the answer to it is under way */
+    run(&w, w.now + P2P_SECOND);
+    p2p_ice_doubt(w.agents[1], w.now); /* this one's check is lost */
+    run(&w, w.now + P2P_SECOND);
+    w.link.loss_percent = 0;
+    p2p_ice_doubt(w.agents[1], w.now);
+    before = w.received[0];
+    run(&w, w.now + P2P_SECOND / 2);
+    check(w.received[0] == before + 1);
+    world_close(&w);
+}
+
 static void a_path_that_comes_back_is_selected_again(void **state) {
     (void)state;
     static world w;
@@ -253,6 +274,7 @@ static void a_peer_that_changes_its_address_is_followed(void **state) {
     run(&w, 17 * P2P_SECOND);
     check(connected(&w)); /* by the next consent check, which repeats the nomination */
     check(w.events[0][P2P_ICE_SELECTED] == 2 && w.events[0][P2P_ICE_DISCONNECTED] == 0);
+    check(w.events[1][P2P_ICE_MOVED] == 1); /* the answer says from where the check came */
     world_close(&w);
 }
 
@@ -535,6 +557,7 @@ int main(void) {
         cmocka_unit_test(loss_only_delays),
         cmocka_unit_test(consent_keeps_a_path_alive_and_its_loss_ends_it),
         cmocka_unit_test(answers_that_come_late_renew_consent),
+        cmocka_unit_test(a_doubt_is_checked_at_once_and_then_every_second),
         cmocka_unit_test(a_path_that_comes_back_is_selected_again),
         cmocka_unit_test(genuine_data_is_a_sign_of_life_for_a_lite_agent),
         cmocka_unit_test(a_peer_that_changes_its_address_is_followed),

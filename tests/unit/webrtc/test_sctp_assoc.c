@@ -306,6 +306,31 @@ static void who_is_asked_sends_the_nonce_back(void **state) {
     pair_deinit(&p);
 }
 
+/* After four time-outs the next attempt would be seconds away. */
+static void a_new_path_is_used_at_once(void **state) {
+    (void)state;
+    pair p;
+    check_ok(pair_init(&p, 1, &DEFAULTS));
+    p2p_sctp_moved(p.side[0].sctp, p.now); /* not open: nothing happens */
+    pair_open(&p);
+    p.loss = 100;
+    check_ok(pair_send(&p, 0, 1, 50000, NULL));
+    pair_run(&p, 10 * P2P_SECOND);
+    p2p_sctp_info info;
+    p2p_sctp_get_info(p.side[0].sctp, &info);
+    check(info.backoff >= 3 && info.cwnd == 1200);
+    p.loss = 0;
+    p2p_sctp_moved(p.side[0].sctp, p.now);
+    p2p_sctp_get_info(p.side[0].sctp, &info);
+    check(info.backoff == 0 && info.in_flight == 0 && info.cwnd == 12000);
+    pair_run(&p, P2P_SECOND / 2);
+    check(p.side[1].messages == 1);
+    p2p_sctp_moved(p.side[0].sctp, p.now); /* nothing is out */
+    p2p_sctp_get_info(p.side[0].sctp, &info);
+    check(p2p_sctp_deadline(p.side[0].sctp) > p.now);
+    pair_deinit(&p);
+}
+
 static void wrong_use_is_refused(void **state) {
     (void)state;
     pair p;
@@ -371,6 +396,7 @@ int main(void) {
         cmocka_unit_test(a_reset_stream_can_be_used_again),
         cmocka_unit_test(many_streams_are_reset_in_batches),
         cmocka_unit_test(who_is_asked_sends_the_nonce_back),
+        cmocka_unit_test(a_new_path_is_used_at_once),
         cmocka_unit_test(wrong_use_is_refused),
         cmocka_unit_test(no_failed_allocation_leaks_or_breaks),
     };
