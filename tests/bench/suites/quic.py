@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""One connection over QUIC, packets of at most 1452 bytes."""
+"""One connection over QUIC. Ours sends packets as large as the loopback device takes, the others at most 1452 bytes: see
+the suite `ethernet`."""
 
 from measure import QUIC, ceiling, throughput
 
